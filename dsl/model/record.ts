@@ -1,0 +1,67 @@
+import type { RunFinished } from './events.ts';
+import type { FaultState, StepResult } from './result.ts';
+import type { ValueMap } from './value.ts';
+import type { Recovery, Verdict } from './verdict.ts';
+
+/**
+ * The durable record: the truth that every report is a projection of. One per testcase attempt, written by
+ * `finalizeTestcases` to `$ONETEAR_HOME/runs/<run>/testcases/<slug>.a<attempt>.json`. A pure function of the
+ * attempt's history (and those of its faults), so writing it twice gives the same bytes.
+ */
+export interface TestcaseRecord {
+  readonly v: 1;
+  readonly run: string;
+  readonly suite: string;
+  readonly testcase: string;
+  readonly name: string;
+  readonly description?: string;
+  readonly params: ValueMap;
+  /** Parameter names that are matrix axes. */
+  readonly axes: readonly string[];
+  readonly tags: readonly string[];
+  readonly file: string;
+  readonly line: number;
+  readonly attempt: number;
+  readonly iteration?: number;
+  readonly workflowId: string;
+  readonly workflowRunId: string;
+  readonly verdict: Verdict;
+  readonly reason: string | null;
+  readonly flaky: boolean;
+  /** Step that decided. */
+  readonly step: string | null;
+  readonly recovery: Recovery;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  readonly steps: readonly (StepResult & { readonly parent?: string })[];
+  readonly faults: readonly FaultRecord[];
+}
+
+export interface FaultRecord {
+  readonly id: string;
+  readonly step: string;
+  readonly name: string;
+  readonly node: string;
+  readonly undo: string;
+  /** In order of time. */
+  readonly states: readonly { readonly state: FaultState; readonly at: number; readonly reason?: string }[];
+}
+
+/** `$ONETEAR_HOME/runs/<run>/run.json`: written `running` at start by the client, finished by `finalizeRun`. */
+export interface RunRecord {
+  readonly v: 1;
+  readonly run: string;
+  readonly suite: string;
+  readonly file: string;
+  readonly seed: number;
+  readonly status: 'running' | 'finished' | 'cancelled';
+  readonly startedAt: number;
+  readonly finishedAt?: number;
+  readonly workflowId: string;
+  readonly results: string;
+  readonly url: string | null;
+  readonly engine: { readonly version: string; readonly build: string };
+  /** Suite-level hooks and the journal's skipped testcases. */
+  readonly steps: readonly StepResult[];
+  readonly finished?: RunFinished;
+}
