@@ -2,7 +2,7 @@ import type { JournalEntry } from './journal.ts';
 import type { Check } from './matcher.ts';
 import type { Location } from './location.ts';
 import type { StepKind } from './plan.ts';
-import type { Value, ValueMap } from './value.ts';
+import type { ValueMap } from './value.ts';
 import type { Recovery, Verdict } from './verdict.ts';
 
 /** Head and tail of one output stream, as it stands in history, records and events. */

@@ -2,9 +2,9 @@ import type { JournalEntry } from './journal.ts';
 import type { MatcherBlock } from './matcher.ts';
 import type { Node } from './node.ts';
 import type { Cell, Plan, PlanSlice, StepKind } from './plan.ts';
-import type { FaultState, NodeResult, OwedFault, Phase, SuiteResult, TestcaseResult } from './result.ts';
+import type { FaultState, NodeResult, OwedFault, Phase, SuiteResult } from './result.ts';
 import type { RetryPolicy, RunType } from './suite.ts';
-import type { Expression, Value, ValueMap } from './value.ts';
+import type { Expression, ValueMap } from './value.ts';
 
 /**
  * Inputs and outputs of workflows and activities, and the names of both. They are stored in histories:
