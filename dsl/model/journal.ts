@@ -2,7 +2,7 @@ import type { Check } from './matcher.ts';
 import type { StepKind } from './plan.ts';
 import type { FaultState, Phase } from './result.ts';
 import type { ValueMap } from './value.ts';
-import type { Recovery, Verdict } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
 
 /**
  * A decision of a workflow, written into history at no cost: entries ride on the input of the next activity the workflow schedules,
