@@ -1,0 +1,50 @@
+import type { Scope } from '../expression/cel.ts';
+import { drawIndex } from '../expression/random.ts';
+import { hasMarks, renderTemplate } from '../expression/marks.ts';
+import { parseSelector, pickNodes, selectNodes } from '../expression/selector.ts';
+import type { Node, Pick } from '../model/node.ts';
+import type { PlanContext } from '../model/plan.ts';
+import type { Value } from '../model/value.ts';
+import { ExpandError } from './expand-error.ts';
+
+export interface SelectionOptions {
+  readonly scope: Scope;
+  readonly pick?: Pick;
+  /** Root of the draw and what tells this draw from others: iteration, testcase id, attempt, step id. */
+  readonly seed: number;
+  readonly draw: readonly string[];
+}
+
+/**
+ * Nodes that a command, chaos or verify runs on, in the order of `context.nodes`. Without a selector: the first node.
+ * A selector that is one whole mark may yield a node, a node's name, a selector text or a list of those.
+ * Throws SelectorError or ExpressionError; ExpandError `NO_NODE` (nothing matches) or `NOT_A_NODE`, both naming what is known.
+ */
+export function resolveNodes(selector: string | undefined, context: PlanContext, options: SelectionOptions): readonly Node[] {
+  if (selector === undefined) return [context.nodes[0] as Node];
+  const found = hasMarks(selector) ? fromValue(renderTemplate(selector, options.scope), context, selector) : fromText(selector, context);
+  if (found.length === 0) {
+    throw new ExpandError('NO_NODE', `nodes: ${selector} matches no node; nodes: ${context.nodes.map((node) => node.name).join(', ')}`);
+  }
+  return pickNodes(found, options.pick ?? 'all', (count) => drawIndex(options.seed, count, ...options.draw, 'pick'));
+}
+
+function fromText(text: string, context: PlanContext): readonly Node[] {
+  return selectNodes(parseSelector(text), { nodes: context.nodes, groups: context.groups });
+}
+
+function fromValue(value: Value, context: PlanContext, selector: string): readonly Node[] {
+  if (typeof value === 'string') return fromText(value, context);
+  const wanted = new Set<string>();
+  for (const item of Array.isArray(value) ? (value as readonly Value[]) : [value]) {
+    if (typeof item === 'string') for (const node of fromText(item, context)) wanted.add(node.name);
+    else wanted.add(nameOf(item, selector));
+  }
+  return context.nodes.filter((node) => wanted.has(node.name));
+}
+
+function nameOf(value: Value, selector: string): string {
+  const name = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { readonly name?: Value }).name : undefined;
+  if (typeof name !== 'string') throw new ExpandError('NOT_A_NODE', `nodes: ${selector} must yield a node or a list of nodes`);
+  return name;
+}
