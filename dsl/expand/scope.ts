@@ -1,4 +1,5 @@
-import { namesIn, stepReferences } from '../expression/cel.ts';
+import { analyseExpression } from '../expression/analyse.ts';
+import { bareExpression, ExpressionError } from '../expression/cel.ts';
 import type { Scope } from '../expression/cel.ts';
 import type { Node } from '../model/node.ts';
 import type { Cell, CommandSpec, PlanContext, PlannedTestcase } from '../model/plan.ts';
@@ -6,6 +7,7 @@ import type { NodeResult, StepResult } from '../model/result.ts';
 import type { Value, ValueMap } from '../model/value.ts';
 import type { RunInfo } from '../model/workflow-io.ts';
 import { mergeEnv } from './command-spec.ts';
+import { ExpandError } from './expand-error.ts';
 import { renderEnv } from './render-command.ts';
 
 /** What expressions of a testcase may see at one moment. */
@@ -52,21 +54,20 @@ export function buildScope(parts: ScopeParts): ValueMap {
   return values;
 }
 
-/** A level's variable that cannot be rendered here (it names the node, say) is left out rather than failing every expression. */
+/**
+ * A variable that cannot be rendered yet (it names the node, or a step that has not ended) is left out: an expression that reads it
+ * then fails by its name, and all others go on.
+ */
 function baseEnv(context: PlanContext, testcaseEnv: PlannedTestcase['env'], values: ValueMap): ValueMap {
   const env: { [name: string]: string } = {};
   for (const [name, template] of Object.entries(mergeEnv(context, undefined, testcaseEnv, undefined))) {
-    if (typeof template === 'string' && template.includes('${{') && !rendersIn(template, values)) continue;
-    Object.assign(env, renderEnv({ [name]: template }, { values }));
+    try {
+      Object.assign(env, renderEnv({ [name]: template }, { values }));
+    } catch (error) {
+      if (!(error instanceof ExpressionError || error instanceof ExpandError)) throw error;
+    }
   }
   return env;
-}
-
-function rendersIn(template: string, values: ValueMap): boolean {
-  for (const mark of template.matchAll(/\$\{\{([\s\S]*?)\}\}/g)) {
-    for (const name of namesIn(mark[1] as string)) if (!Object.hasOwn(values, name)) return false;
-  }
-  return true;
 }
 
 /** A node as expressions see it. */
@@ -131,13 +132,11 @@ export function scopeForExpressions(expressions: Iterable<string>, full: ValueMa
   const steps = new Set<string>();
   let wholeSteps = false;
   for (const text of expressions) {
-    const used = namesIn(text);
-    for (const name of used) names.add(name);
-    if (!used.has('steps')) continue;
-    const references = stepReferences(text);
-    // `steps` used as a whole (`steps.exists(…)`) names no step: then all of them travel.
-    if (references.length === 0) wholeSteps = true;
-    for (const reference of references) steps.add(reference.step);
+    const used = analyseExpression(bareExpression(text));
+    for (const name of used.names) names.add(name);
+    // `steps` as a whole or with a computed name: then all of them travel.
+    wholeSteps ||= used.anyStep;
+    for (const reference of used.steps) steps.add(reference.step);
   }
   const values = scopeFor(names, full);
   if (!names.has('steps') || wholeSteps) return values;

@@ -1,7 +1,7 @@
 import type { Scope } from '../expression/cel.ts';
 import { drawIndex } from '../expression/random.ts';
 import { hasMarks, renderTemplate } from '../expression/marks.ts';
-import { parseSelector, pickNodes, selectNodes } from '../expression/selector.ts';
+import { noMatchMessage, pickNodes, selectNodes } from '../expression/selector.ts';
 import type { Node, Pick } from '../model/node.ts';
 import type { PlanContext } from '../model/plan.ts';
 import type { Value } from '../model/value.ts';
@@ -24,13 +24,13 @@ export function resolveNodes(selector: string | undefined, context: PlanContext,
   if (selector === undefined) return [context.nodes[0] as Node];
   const found = hasMarks(selector) ? fromValue(renderTemplate(selector, options.scope), context, selector) : fromText(selector, context);
   if (found.length === 0) {
-    throw new ExpandError('NO_NODE', `nodes: ${selector} matches no node; nodes: ${context.nodes.map((node) => node.name).join(', ')}`);
+    throw new ExpandError('NO_NODE', noMatchMessage(selector, context));
   }
-  return pickNodes(found, options.pick ?? 'all', (count) => drawIndex(options.seed, count, ...options.draw, 'pick'));
+  return pickNodes(found, options.pick ?? 'all', (count, part) => drawIndex(options.seed, count, ...options.draw, part));
 }
 
 function fromText(text: string, context: PlanContext): readonly Node[] {
-  return selectNodes(parseSelector(text), { nodes: context.nodes, groups: context.groups });
+  return selectNodes(text, { nodes: context.nodes, groups: context.groups });
 }
 
 function fromValue(value: Value, context: PlanContext, selector: string): readonly Node[] {

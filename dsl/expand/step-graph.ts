@@ -86,6 +86,8 @@ function awaitsRecovery(need: Need, known: StepProgress): boolean {
 /**
  * `success()` and `failure()` of a step now. A bad verdict of a step with `continue_on_error` counts for neither. A moment that never came
  * (the chaos was skipped) makes `success()` false: a step that relies on a fault must not run without it.
+ * An `if` that calls no status function (usesStatus of dsl/expression/cel.ts) has `success() &&` before it: `if: params.x == 1` says nothing
+ * about failures, so the step is still skipped after one.
  */
 export function stepStatus(graph: StepGraph, id: string, progress: Progress): StepStatus {
   const failed = badAncestor(graph, id, progress);
@@ -119,15 +121,6 @@ function badAncestor(graph: StepGraph, id: string, progress: Progress): string |
 
 function phrase(verdict: Verdict): string {
   return verdict === 'failed' ? 'failed' : `was ${verdict}`;
-}
-
-/**
- * True when an `if` names a status function. Without one, `success() &&` stands before it: `if: params.x == 1` says nothing about
- * failures, so the step is still skipped after one.
- */
-export function usesStatus(expression: string): boolean {
-  const withoutTexts = expression.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, '""');
-  return /(?<![\w.])(?:success|failure|always|cancelled)\s*\(/.test(withoutTexts);
 }
 
 /** Verdict of the join behind a `parallel` block: the worst of its steps that is not excused by `continue_on_error`. */
