@@ -94,6 +94,8 @@ export interface Cell {
   readonly testcase: string;
   /** Axes and constants together: what `params` is in expressions. */
   readonly params: ValueMap;
+  /** Names of the parameters that are axes, in written order; absent = unknown. */
+  readonly axes?: readonly string[];
 }
 
 export interface PlannedTestcase {

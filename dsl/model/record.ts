@@ -1,4 +1,5 @@
 import type { RunFinished } from './events.ts';
+import type { Check } from './matcher.ts';
 import type { FaultState, StepResult } from './result.ts';
 import type { ValueMap } from './value.ts';
 import type { Recovery, Verdict } from './verdict.ts';
@@ -33,9 +34,17 @@ export interface TestcaseRecord {
   readonly recovery: Recovery;
   readonly startedAt: number;
   readonly finishedAt: number;
-  readonly steps: readonly (StepResult & { readonly parent?: string })[];
+  readonly steps: readonly StepRecord[];
   readonly faults: readonly FaultRecord[];
 }
+
+/** A step as it stands in a record. */
+export type StepRecord = StepResult & {
+  /** For a hook of a command: the step it belongs to. */
+  readonly parent?: string;
+  /** Checks made in the workflow (`all_equal`, `expr`); those of nodes stand in their results. */
+  readonly checks?: readonly Check[];
+};
 
 export interface FaultRecord {
   readonly id: string;
@@ -62,6 +71,6 @@ export interface RunRecord {
   readonly url: string | null;
   readonly engine: { readonly version: string; readonly build: string };
   /** Suite-level hooks and the journal's skipped testcases. */
-  readonly steps: readonly StepResult[];
+  readonly steps: readonly StepRecord[];
   readonly finished?: RunFinished;
 }

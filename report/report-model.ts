@@ -1,0 +1,71 @@
+import type { RunRecord, StepRecord, TestcaseRecord } from '../dsl/model/record.ts';
+import type { RunFinished } from '../dsl/model/events.ts';
+import type { TestcaseSummary } from '../dsl/model/result.ts';
+import { isBad } from '../dsl/model/verdict.ts';
+import { excerptText, stepChecks } from './event-builders.ts';
+import { stepArtifacts } from './artifact-path.ts';
+import type { StepArtifact } from './artifact-path.ts';
+
+/** A run that is over: what every report projects. */
+export type FinishedRun = RunRecord & { readonly finished: RunFinished; readonly finishedAt: number };
+
+/** One testcase with all its attempts, oldest first. A testcase that never started has one record, of attempt 0. */
+export interface ReportTestcase {
+  readonly summary: TestcaseSummary;
+  readonly attempts: readonly TestcaseRecord[];
+}
+
+/** The attempt that gave the verdict. */
+export function lastAttempt(testcase: ReportTestcase): TestcaseRecord | undefined {
+  return testcase.attempts.at(-1);
+}
+
+/** The step that decided: the one named, else the first bad one. */
+export function decidingStep(record: TestcaseRecord): StepRecord | undefined {
+  return (
+    record.steps.find((step) => step.step === record.step) ?? record.steps.find((step) => isBad(step.verdict) && !step.continueOnError)
+  );
+}
+
+/** What a failed step shows: everything a person needs to see why. */
+export interface FailureView {
+  readonly reason: string;
+  readonly step?: string;
+  readonly title?: string;
+  readonly node?: string;
+  readonly expected?: string;
+  readonly actual?: string;
+  /** `file:line` of the step, else of the testcase. */
+  readonly where: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode?: number | null;
+}
+
+/** The failure of an attempt; `undefined` when it passed. */
+export function failureOf(record: TestcaseRecord): FailureView | undefined {
+  if (!isBad(record.verdict)) return undefined;
+  const step = decidingStep(record);
+  const place = step?.location ?? { file: record.file, line: record.line };
+  const result = step?.results.find((each) => isBad(each.verdict)) ?? step?.results[0];
+  const check = (step ? stepChecks(step) : []).find((each) => each.ok !== true);
+  return {
+    reason: record.reason ?? step?.reason ?? record.verdict,
+    ...(step ? { step: step.step, title: step.title } : {}),
+    ...(result ? { node: result.node, exitCode: result.exitCode } : {}),
+    ...(check
+      ? {
+          expected: `${check.path === undefined ? check.matcher : `${check.matcher} ${check.path}`}: ${check.expected}`,
+          actual: check.actual,
+        }
+      : {}),
+    where: `${place.file}:${place.line}`,
+    stdout: result ? excerptText(result.stdout) : '',
+    stderr: result ? excerptText(result.stderr) : '',
+  };
+}
+
+/** All full outputs of an attempt. */
+export function artifactsOf(record: TestcaseRecord): StepArtifact[] {
+  return record.steps.flatMap((step) => stepArtifacts(record.testcase, record.attempt, step));
+}
