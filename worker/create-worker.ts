@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Client } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import type { WorkerOptions } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import { readHostId } from '../activities/store/host-id.ts';
+import { homePaths } from '../activities/store/home-paths.ts';
+import type { BuildInfo } from './build-info.ts';
+import { programDir } from './build-info.ts';
+import type { ConnectionSettings } from './connection-settings.ts';
+import { dataConverter } from './data-converter.ts';
+import { logLine } from './json-log.ts';
+import type { WorkerConfig } from './worker-config.ts';
+import { workerIdentity } from './worker-identity.ts';
+
+/** Slots of one queue. Waiting for a command costs memory only, so a run's own `max_parallel` is the limit that counts. */
+const ACTIVITY_SLOTS = 500;
+
+/** A cache that outgrows the workflow thread's heap kills the worker. */
+const CACHED_WORKFLOWS = 300;
+
+/** Read once: a running worker never loads a file lazily after its start, the install folder may be replaced under it. */
+export function readWorkflowBundle(): string {
+  return readFileSync(path.join(programDir(), 'workflow-bundle.js'), 'utf8');
+}
+
+/** Connects and makes sure that the namespace answers. Rejects when it does not; the connection is closed then. */
+export async function connectWorker(settings: ConnectionSettings): Promise<NativeConnection> {
+  const connection = await NativeConnection.connect(settings.connectionOptions);
+  try {
+    await connection.workflowService.describeNamespace({ namespace: settings.namespace });
+    return connection;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+/**
+ * The workers of one process on one connection: main queue (workflows and activities), host queue (activities) unless it is the same, and
+ * control queue (activities) with slots of its own, so that steps can never starve recovery.
+ * After a rejection the process must end: workers made before it hold the connection.
+ */
+export async function createWorkers(
+  config: WorkerConfig,
+  connection: NativeConnection,
+  namespace: string,
+  build: BuildInfo,
+  workflowBundle: string,
+): Promise<readonly Worker[]> {
+  const paths = homePaths(config.home);
+  const hostId = readHostId(paths.hostIdFile);
+  const activities = createActivities({
+    homeDir: paths.home,
+    storeDir: process.env['ONETEAR_STORE'] || paths.storeDir,
+    hostId,
+    client: new Client({ connection, namespace, dataConverter }),
+    log: {
+      debug: (message, fields) => logLine('DEBUG', message, fields),
+      info: (message, fields) => logLine('INFO', message, fields),
+      warn: (message, fields) => logLine('WARN', message, fields),
+      error: (message, fields) => logLine('ERROR', message, fields),
+    },
+  });
+  const common: WorkerOptions = {
+    connection,
+    namespace,
+    taskQueue: config.queues.main,
+    activities: { ...activities },
+    identity: workerIdentity({ build: build.build, hostId, pid: process.pid }),
+    dataConverter,
+    maxConcurrentActivityTaskExecutions: ACTIVITY_SLOTS,
+    // Activities only detach from their commands, which takes no time: there is nothing to wait for.
+    shutdownGraceTime: 0,
+    // Without it one hung activity keeps the process for ever.
+    shutdownForceTime: 20_000,
+  };
+  const workers = [
+    await Worker.create({
+      ...common,
+      workflowBundle: { code: workflowBundle },
+      maxCachedWorkflows: CACHED_WORKFLOWS,
+      // What a workflow waits after kill -9 of its worker before another one gets its next task.
+      stickyQueueScheduleToStartTimeout: 2000,
+      // Eager dispatch ignores balance between workers: wide on a single host, the default on a fleet.
+      maxEagerActivityReservationsPerWorkflowTask: config.embedded ? 100 : 3,
+    }),
+  ];
+  if (config.queues.host !== config.queues.main) workers.push(await Worker.create({ ...common, taskQueue: config.queues.host }));
+  workers.push(await Worker.create({ ...common, taskQueue: config.queues.control }));
+  return workers;
+}
