@@ -1,0 +1,63 @@
+import { CommanderError } from 'commander';
+import { CliError } from './cli-error.ts';
+import { EXIT } from '../../report/exit-code.ts';
+import type { CliIo } from './io.ts';
+import { createProgram } from './program.ts';
+
+/**
+ * Runs one command line and returns the exit code. Every failure ends here: human text on stderr, and where stdout is
+ * data (`--output json`, `--json`) the same failure as one JSON object on stdout.
+ */
+export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  const outcome = { exit: 0 };
+  try {
+    await createProgram(io, outcome).parseAsync([...args], { from: 'user' });
+    return outcome.exit;
+  } catch (error) {
+    return report(error, args, io);
+  }
+}
+
+function report(error: unknown, args: readonly string[], io: CliIo): number {
+  if (error instanceof CommanderError) {
+    // Commander has already printed its text.
+    if (error.exitCode === 0 && error.code !== 'commander.help') return EXIT.passed;
+    const message = error.message.replace(/^error: /, '');
+    writeFailure(io, args, { code: 'CLI_USAGE', exit: EXIT.usage, message, diagnostics: [] });
+    return EXIT.usage;
+  }
+  if (error instanceof CliError) {
+    writeFailure(io, args, error);
+    io.err(`${error.rendered ?? `error ${error.code}: ${error.message}`}\n`);
+    if (error.hint !== undefined) io.err(`  ${error.hint}\n`);
+    if (error.cause instanceof Error && io.env['ONETEAR_DEBUG'] !== undefined) io.err(`${error.cause.stack ?? error.cause.message}\n`);
+    return error.exit;
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  writeFailure(io, args, { code: 'ENGINE_BUG', exit: EXIT.engineBug, message: message.split('\n')[0] ?? message, diagnostics: [] });
+  io.err(`error ENGINE_BUG: this is a bug in onetear, not in your suite. Please report it with the text below.\n${message}\n`);
+  return EXIT.engineBug;
+}
+
+function writeFailure(io: CliIo, args: readonly string[], failure: Pick<CliError, 'code' | 'exit' | 'message' | 'diagnostics'>): void {
+  if (!wantsJson(args)) return;
+  const line = {
+    v: 1,
+    type: 'error',
+    ts: new Date().toISOString(),
+    run: null,
+    seq: 1,
+    exit: failure.exit,
+    code: failure.code,
+    message: failure.message,
+    diagnostics: failure.diagnostics,
+  };
+  io.out(`${JSON.stringify(line)}\n`);
+}
+
+/** Read from the raw words, because a usage error may come before the options are parsed. */
+export function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  const words = end === -1 ? args : args.slice(0, end);
+  return words.some((word, index) => word === '--json' || word === '--output=json' || (word === '--output' && words[index + 1] === 'json'));
+}

@@ -1,0 +1,79 @@
+import type { RunEvent } from '../dsl/model/events.ts';
+import { SIGNAL } from '../dsl/model/workflow-io.ts';
+import { EXIT } from '../report/exit-code.ts';
+import { followRun } from './follow/follow-run.ts';
+import type { TailedWorkflow } from './follow/history-tail.ts';
+import { watchInterrupts, type InterruptPolicy } from './follow/interrupts.ts';
+import { createServerLink, type LinkState, type ServerLink } from './follow/server-link.ts';
+import type { OpenServer } from './open-server.ts';
+import type { Reporter } from './render/reporter.ts';
+
+export interface FollowToEnd {
+  readonly run: string;
+  readonly root: TailedWorkflow;
+  readonly server: OpenServer;
+  /** A new connection when the server is away. */
+  readonly reopen: (signal: AbortSignal) => Promise<OpenServer>;
+  readonly reporter: Reporter;
+  readonly interrupts: InterruptPolicy['first'];
+}
+
+const CANCEL_DEADLINE_MS = 10_000;
+
+/**
+ * Shows a run until it ends and returns its exit code; 2 when the terminal was detached. 0 only when a `run_finished` that
+ * says so was seen.
+ */
+export async function followToEnd({ run, root, server, reopen, reporter, interrupts }: FollowToEnd): Promise<number> {
+  const detached = new AbortController();
+  const onState = (state: LinkState): void => reporter.link(state);
+  const link = createServerLink(server, reopen, onState);
+  const stopInterrupts = watchInterrupts({
+    first: interrupts,
+    onAsk: () => reporter.note(`\n${detachHint(run)}\nPress Ctrl-C again within 2 s to cancel it instead.`),
+    onCancel: () => {
+      reporter.note('Cancelling: faults are recovered and after hooks run. Ctrl-C again detaches.');
+      cancelRun(link, root, detached.signal).catch((error: unknown) => {
+        if (!detached.signal.aborted) reporter.note(`The run could not be cancelled: ${error instanceof Error ? error.message : String(error)}`);
+      });
+    },
+    onDetach: () => detached.abort(new Error('detached')),
+  });
+  let last: RunEvent | undefined;
+  try {
+    for await (const event of followRun(link, server.converter, root, detached.signal)) {
+      last = event;
+      reporter.event(event);
+    }
+  } catch (error) {
+    if (!detached.signal.aborted) throw error;
+  } finally {
+    stopInterrupts();
+    reporter.close();
+    await link.server().connection.close();
+  }
+  if (last?.type === 'run_finished' || last?.type === 'error') return last.exit;
+  if (interrupts !== 'ask') reporter.note(detachHint(run));
+  return EXIT.cancelled;
+}
+
+/** How to come back to a run that goes on without us. */
+export function detachHint(run: string): string {
+  return [
+    `Detached. The run ${run} goes on:`,
+    `  onetear watch ${run}    follow it again`,
+    `  onetear cancel ${run}   end it, with recovery and teardown`,
+    `  onetear report ${run}   its reports, when it has ended`,
+  ].join('\n');
+}
+
+/** Asks the suite workflow to end: what runs is cancelled, faults are recovered, after hooks run. Waits for the server. */
+export async function cancelRun(link: ServerLink<OpenServer>, root: TailedWorkflow, signal: AbortSignal): Promise<void> {
+  await link.call(CANCEL_DEADLINE_MS, signal, ({ client }) => client.workflow.getHandle(root.workflowId).cancel());
+}
+
+/** Asks one testcase to end. `workflowId` is that of its running attempt. */
+export async function cancelTestcase(server: OpenServer, workflowId: string, reason: string): Promise<void> {
+  await server.client.workflow.getHandle(workflowId).signal(SIGNAL.cancelTestcase, { reason });
+}
+

@@ -1,0 +1,50 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeRunRecord } from '../activities/store/run-store.ts';
+import type { Plan } from '../dsl/model/plan.ts';
+import type { RunInfo } from '../dsl/model/workflow-io.ts';
+import type { CliIo } from './cli/io.ts';
+import type { SuiteOptions } from './cli/options.ts';
+import type { TailedWorkflow } from './follow/history-tail.ts';
+import { homeOf } from './home.ts';
+import type { LoadedPlan } from './load-plan.ts';
+import type { OpenServer } from './open-server.ts';
+import { writeRunRequest } from './run-request.ts';
+import { prepareResultsDir, runInfo, runningRecord, startSuiteWorkflow } from './start-run.ts';
+
+export interface RunToLaunch {
+  readonly run: string;
+  readonly file: string;
+  readonly loaded: LoadedPlan & { readonly plan: Plan };
+  readonly options: SuiteOptions & { readonly results?: string };
+  readonly server: OpenServer;
+}
+
+export interface LaunchedRun {
+  readonly info: RunInfo;
+  readonly root: TailedWorkflow;
+  readonly startedAt: number;
+}
+
+/**
+ * Writes the record, then starts the workflow: a run that exists can always be found by `runs`. Dies between the two:
+ * a record without a workflow stays, and `watch` says so. When the server refuses, the record is taken back.
+ */
+export async function launchRun({ run, file, loaded, options, server }: RunToLaunch, io: CliIo): Promise<LaunchedRun> {
+  const { plan, suiteDir, texts } = loaded;
+  const home = homeOf(io);
+  const runDir = join(home.runsDir, run);
+  const startedAt = Date.now();
+  const resultsDir = prepareResultsDir(options.results, run, io.cwd);
+  const info = runInfo({ run, plan, suiteDir, resultsDir }, server);
+  const { env, param, k, m, cell, limit, x, maxfail, shard } = options;
+  const kept = Object.fromEntries(Object.entries({ env, param, k, m, cell, limit, x, maxfail, shard }).filter(([, value]) => value !== undefined));
+  writeRunRequest(runDir, { v: 1, file, suiteDir, texts, seed: plan.seed, options: kept });
+  await writeRunRecord(home, runningRecord(info, plan, startedAt));
+  try {
+    return { info, root: await startSuiteWorkflow(server, info, plan), startedAt };
+  } catch (error) {
+    rmSync(runDir, { recursive: true, force: true });
+    throw error;
+  }
+}

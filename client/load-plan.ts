@@ -1,0 +1,127 @@
+import { compileSuite } from '../dsl/compile/compile-suite.ts';
+import type { Diagnostic } from '../dsl/model/diagnostic.ts';
+import type { EventDiagnostic } from '../dsl/model/events.ts';
+import type { Plan } from '../dsl/model/plan.ts';
+import type { Suite } from '../dsl/model/suite.ts';
+import { renderDiagnostic } from '../dsl/parse/code-frame.ts';
+import { parseSuite } from '../dsl/parse/parse-suite.ts';
+import { CliError } from './cli/cli-error.ts';
+import { EXIT } from '../report/exit-code.ts';
+import type { CliIo } from './cli/io.ts';
+import { pairsToMap, type SuiteOptions } from './cli/options.ts';
+import { openSuite, suiteDigest, SuiteReadError, type SuiteText } from './load-suite.ts';
+
+/** A suite that was read, parsed and compiled, with everything found on the way. */
+export interface LoadedPlan {
+  /** Absolute folder of the suite, links resolved. */
+  readonly suiteDir: string;
+  readonly texts: readonly SuiteText[];
+  readonly digest: string;
+  readonly suite: Suite | undefined;
+  /** Absent when a diagnostic is an error. */
+  readonly plan: Plan | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Text of a diagnostic with its code frame. */
+  readonly render: (diagnostic: Diagnostic) => string;
+}
+
+/**
+ * Path → text → Suite → Plan. With `execute` what this version cannot run yet is an error, too. Throws a CliError only
+ * when the file itself cannot be read; problems in it are `diagnostics`.
+ */
+export function loadPlan(
+  file: string,
+  options: SuiteOptions & { readonly failedOnly?: ReadonlySet<string> },
+  io: CliIo,
+  { execute, seed }: { readonly execute: boolean; readonly seed: number },
+): LoadedPlan {
+  const reader = readSuite(file, io);
+  const parsed = parseSuite(reader.main, reader.readInclude);
+  const texts = reader.texts();
+  const digest = suiteDigest(texts);
+  const render = (diagnostic: Diagnostic): string => renderDiagnostic(diagnostic, parsed.sources);
+  const loaded = { suiteDir: reader.suiteDir, texts, digest, render };
+  if (!parsed.suite) return { ...loaded, suite: undefined, plan: undefined, diagnostics: parsed.diagnostics };
+  const compiled = compileSuite(parsed.suite, {
+    seed,
+    digest,
+    envOverrides: pairsToMap(options.env),
+    paramOverrides: pairsToMap(options.param),
+    selection: selectionOf(options),
+    execute,
+    localEnv: localEnv(io.env),
+  });
+  return {
+    ...loaded,
+    suite: parsed.suite,
+    plan: compiled.plan,
+    diagnostics: [...parsed.diagnostics, ...compiled.diagnostics],
+  };
+}
+
+/** As {@link loadPlan}, but a suite with errors is a CliError with exit 4 that shows them all. */
+export function loadValidPlan(...args: Parameters<typeof loadPlan>): LoadedPlan & { readonly plan: Plan } {
+  const loaded = loadPlan(...args);
+  const { plan } = loaded;
+  if (!plan || errorsOf(loaded.diagnostics).length > 0) throw invalidSuite(loaded);
+  return { ...loaded, plan };
+}
+
+/** The errors of a suite as one CliError. */
+export function invalidSuite(loaded: LoadedPlan): CliError {
+  const errors = errorsOf(loaded.diagnostics);
+  const first = errors[0];
+  const place = first ? `${first.location.file}:${first.location.line}:${first.location.column}: ` : '';
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return new CliError('SUITE_INVALID', EXIT.usage, `${place}${first?.message ?? 'the suite has errors'}${more}`, {
+    diagnostics: loaded.diagnostics.map(toEventDiagnostic),
+    rendered: renderAll(loaded),
+  });
+}
+
+/** All diagnostics with their frames, and the count. */
+export function renderAll({ diagnostics, render }: LoadedPlan): string {
+  const errors = errorsOf(diagnostics).length;
+  const warnings = diagnostics.length - errors;
+  const counts = [errors > 0 ? plural(errors, 'error') : '', warnings > 0 ? plural(warnings, 'warning') : ''].filter(Boolean);
+  return `${diagnostics.map(render).join('\n\n')}\n\n${counts.join(', ')}`;
+}
+
+export function errorsOf(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return diagnostics.filter((diagnostic) => diagnostic.severity === 'error');
+}
+
+/** The form of suite-language §13. */
+export function toEventDiagnostic({ code, message, location, hint }: Diagnostic): EventDiagnostic {
+  return { code, message, file: location.file, line: location.line, col: location.column, hint: hint ?? null };
+}
+
+export function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** A seed for a run that was given none: up to 2^31 − 1. */
+export function drawSeed(): number {
+  return Math.floor(Math.random() * 0x7fffffff);
+}
+
+function readSuite(file: string, io: CliIo): ReturnType<typeof openSuite> {
+  try {
+    return openSuite(file, io.cwd);
+  } catch (error) {
+    if (!(error instanceof SuiteReadError)) throw error;
+    throw new CliError(error.code, EXIT.usage, error.message, {
+      diagnostics: [{ code: error.code, message: error.message, file, line: 1, col: 1, hint: null }],
+    });
+  }
+}
+
+/** What local commands inherit of the caller's environment (suite-language §2). */
+function localEnv(env: CliIo['env']): { readonly [name: string]: string } {
+  const kept: Record<string, string> = {};
+  for (const name of ['HOME', 'USER', 'LANG', 'TMPDIR']) {
+    const value = env[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
+}

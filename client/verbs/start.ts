@@ -1,0 +1,75 @@
+import { notSupportedYet } from '../cli/cli-error.ts';
+import type { CliIo } from '../cli/io.ts';
+import type { ConnectionOptions, OutputMode, SuiteOptions } from '../cli/options.ts';
+import { newRunId } from '../cli/run-id.ts';
+import { detachHint, followToEnd } from '../follow-to-end.ts';
+import { isCi } from '../follow/interrupts.ts';
+import { failedTestcases } from '../last-failed.ts';
+import { drawSeed, loadValidPlan, type LoadedPlan } from '../load-plan.ts';
+import { openServer, reopenServer } from '../open-server.ts';
+import { createReporter, outputMode } from '../render/output-mode.ts';
+import { launchRun } from '../launch-run.ts';
+import type { Plan } from '../../dsl/model/plan.ts';
+import { runStartedEvent } from '../../report/event-builders.ts';
+import { EXIT } from '../../report/exit-code.ts';
+import { createJsonReporter } from '../render/json-reporter.ts';
+
+export interface StartOptions extends SuiteOptions, ConnectionOptions {
+  readonly detach?: true;
+  readonly results?: string;
+  readonly output?: OutputMode;
+  /** A duration, or false for `--no-soak`. */
+  readonly soak?: string | false;
+  readonly secretsFile?: string;
+  readonly sshConfig?: string;
+  readonly holdOnFailure?: string;
+  /** False for `--no-cache`. */
+  readonly cache?: boolean;
+  /** False for `--no-worker`. */
+  readonly worker?: boolean;
+  readonly color?: boolean | undefined;
+}
+
+/** `onetear start SUITE`: load, compile, start, follow. */
+export async function start(file: string, options: StartOptions, io: CliIo): Promise<number> {
+  refuseUnsupported(options, io);
+  const selection = options.lf ? { ...options, only: await failedTestcases(file, io) } : options;
+  const loaded = loadValidPlan(file, selection, io, { execute: true, seed: options.seed ?? drawSeed() });
+  return startLoaded(file, loaded, options, io);
+}
+
+/** The second half of {@link start}, for suites that were loaded in another way. */
+export async function startLoaded(file: string, loaded: LoadedPlan & { readonly plan: Plan }, options: StartOptions, io: CliIo): Promise<number> {
+  const run = newRunId();
+  const choice = { ...options, worker: options.worker !== false };
+  const progress = (text: string): void => io.err(`${text}\n`);
+  const server = await openServer(choice, io, progress);
+  const { info, root, startedAt } = await launchRun({ run, file, loaded, options, server }, io);
+  if (options.detach) {
+    await server.connection.close();
+    if (outputMode(options.output, io) === 'json') {
+      createJsonReporter(run, io).event(runStartedEvent({ v: 1, run: info, plan: loaded.plan }, root.workflowId, root.runId, startedAt));
+    } else {
+      io.out(`${run}\n`);
+      io.err(`${detachHint(run)}\n`);
+    }
+    return EXIT.passed;
+  }
+  return followToEnd({
+    run,
+    root,
+    server,
+    reopen: () => reopenServer(choice, io),
+    reporter: createReporter(run, options, io),
+    // Nobody comes back to a CI job: going on without it would only leave faults and processes behind.
+    interrupts: isCi(io.env) ? 'cancel' : 'ask',
+  });
+}
+
+function refuseUnsupported(options: StartOptions, io: CliIo): void {
+  if (typeof options.soak === 'string') throw notSupportedYet('start --soak');
+  if (options.secretsFile !== undefined) throw notSupportedYet('start --secrets-file');
+  if (options.sshConfig !== undefined) throw notSupportedYet('start --ssh-config');
+  if (options.holdOnFailure !== undefined) throw notSupportedYet('start --hold-on-failure');
+  if (options.cache === false) io.err('--no-cache changes nothing: this version caches no results\n');
+}
