@@ -1,0 +1,78 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
+
+import { FAILURE } from '../dsl/model/workflow-io.ts';
+import type { NodeResult } from '../dsl/model/result.ts';
+
+/**
+ * How an activity attends to its work: what earlier attempts told, how it shows that it lives, and whether it is to stop.
+ * The one place that reads Temporal's cancellation flags: only a real cancel may end a command on a node.
+ */
+export interface Attendance {
+  /** Server attempt, from 1. Counts infrastructure trouble and user retries alike. */
+  readonly attempt: number;
+  /** Epoch ms at which the activity was first scheduled; the same for all attempts. */
+  readonly scheduledAtMs: number;
+  /** Details of the last heartbeat of the attempt before, a hint. */
+  readonly lastDetails: unknown;
+  /** Tells the server that we live; how we learn of a cancel. */
+  beat(details?: unknown): void;
+  /** `undefined` while there is nothing to stop for. */
+  stopped(): Stop | undefined;
+  /** Calls back once when it is to stop. Returns a function that forgets the callback. */
+  onStop(callback: () => void): () => void;
+}
+
+/** `cancel`: the workflow wants the command ended. `detach`: leave everything as it is, another attempt or nobody goes on. */
+export type Stop = 'cancel' | 'detach';
+
+/** The attendance of the activity that is running here. */
+export function currentAttendance(): Attendance {
+  const context = Context.current();
+  const signal = context.cancellationSignal;
+  return {
+    attempt: context.info.attempt,
+    scheduledAtMs: context.info.scheduledTimestampMs,
+    lastDetails: context.info.heartbeatDetails,
+    beat: (details) => context.heartbeat(details),
+    stopped() {
+      if (!signal.aborted) return undefined;
+      return context.cancellationDetails?.cancelRequested === true ? 'cancel' : 'detach';
+    },
+    onStop(callback) {
+      if (signal.aborted) {
+        queueMicrotask(callback);
+        return () => undefined;
+      }
+      signal.addEventListener('abort', callback, { once: true });
+      return () => signal.removeEventListener('abort', callback);
+    },
+  };
+}
+
+/** What to throw when detached: the server lets another attempt go on, or does not listen any more. */
+export function detached(): Error {
+  return ApplicationFailure.create({
+    message: 'detached: the command goes on, the next attempt attaches to it',
+    type: 'Detached',
+    nonRetryable: false,
+    category: ApplicationFailureCategory.BENIGN,
+  });
+}
+
+/** What to throw after a cancel was carried out: Temporal sees a cancelled activity, the workflow finds the result in the details. */
+export function cancelled(result: NodeResult): Error {
+  return new CancelledFailure(result.reason ?? 'cancelled', [result]);
+}
+
+/** The failure of a step with a verdict other than passed. With `nextTryInMs` the server starts the next try. */
+export function stepFailed(result: NodeResult, nextTryInMs?: number): Error {
+  return ApplicationFailure.create({
+    message: result.reason ?? result.verdict,
+    type: FAILURE.stepFailed,
+    nonRetryable: nextTryInMs === undefined,
+    details: [result],
+    category: ApplicationFailureCategory.BENIGN,
+    ...(nextTryInMs === undefined ? {} : { nextRetryDelay: nextTryInMs }),
+  });
+}

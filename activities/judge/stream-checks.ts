@@ -1,0 +1,48 @@
+import type { Check, MatcherBlock } from '../../dsl/model/matcher.ts';
+import type { Scan } from './scan-output.ts';
+
+/** Keys that one pass over a stream decides, however long it is. */
+const STREAMED = ['contains', 'not_contains', 'empty'] as const;
+
+/** Texts that a block looks for, to be given to the scan. */
+export function needlesOf(block: Omit<MatcherBlock, 'stderr'> | undefined): readonly string[] {
+  return [...(block?.contains ?? []), ...(block?.not_contains ?? [])].map(needleText);
+}
+
+/** A number is looked for as text. */
+function needleText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** The block without the keys that `streamChecks` decides. */
+export function withoutStreamed<B extends Omit<MatcherBlock, 'stderr'>>(block: B): B {
+  const rest = { ...block } as { [key: string]: unknown };
+  for (const key of STREAMED) delete rest[key];
+  return rest as B;
+}
+
+/** Decides `contains`, `not_contains` and `empty` from a scan. `path` is `stderr` for that stream. */
+export function streamChecks(block: Omit<MatcherBlock, 'stderr'>, scan: Scan, path?: string): readonly Check[] {
+  const at = path === undefined ? {} : { path };
+  const actual = shortText(scan);
+  const checks: Check[] = [];
+  for (const value of block.contains ?? []) {
+    const text = needleText(value);
+    checks.push({ matcher: 'contains', ...at, expected: JSON.stringify(text), actual, ok: scan.found.has(text) });
+  }
+  for (const value of block.not_contains ?? []) {
+    const text = needleText(value);
+    checks.push({ matcher: 'not_contains', ...at, expected: `no ${JSON.stringify(text)}`, actual, ok: !scan.found.has(text) });
+  }
+  if (block.empty !== undefined) {
+    checks.push({ matcher: 'empty', ...at, expected: block.empty ? 'empty' : 'not empty', actual, ok: scan.blank === block.empty });
+  }
+  return checks;
+}
+
+/** A stream in a few words, for `actual`. */
+export function shortText(scan: Scan): string {
+  if (scan.bytes === 0) return 'empty';
+  const text = scan.excerpt.length > 400 ? `${scan.excerpt.slice(0, 400)}…` : scan.excerpt;
+  return scan.truncated ? `${scan.bytes} bytes: ${JSON.stringify(text)}` : JSON.stringify(text);
+}

@@ -1,0 +1,116 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { readRemote } from './job.ts';
+import type { NodeSession } from './node-session.ts';
+
+/** One output stream of a finished try, wherever it lies. */
+export interface Output {
+  /** Bytes at the moment the try had ended. What a background process writes later is not looked at. */
+  readonly bytes: number;
+  /** From the first byte to the last, in order, in pieces of at most 1 MiB. */
+  chunks(): AsyncIterable<Buffer>;
+  /** At most `length` bytes from `offset`. */
+  range(offset: number, length: number): Promise<Buffer>;
+}
+
+const PIECE = 1024 * 1024;
+/** Through the stream bytes travel as hex in one line. */
+const REMOTE_PIECE = 256 * 1024;
+/** Up to this size one synchronous read is quicker than four trips through the thread pool. */
+const SMALL = 64 * 1024;
+
+/** Looks at a job's `out` or `err`. Call it after the end of the job is known, never before: else the last bytes may be missed. */
+export async function jobOutput(session: NodeSession, job: string, file: 'out' | 'err'): Promise<Output> {
+  return session.direct ? fileOutput(join(session.baseDir, job, file)) : remoteOutput(session, job, file);
+}
+
+/** An output that is already in memory. */
+export function textOutput(text: string): Output {
+  const buffer = Buffer.from(text, 'utf8');
+  return {
+    bytes: buffer.length,
+    async *chunks() {
+      for (let at = 0; at < buffer.length; at += PIECE) yield buffer.subarray(at, at + PIECE);
+    },
+    range: async (offset, length) => buffer.subarray(offset, offset + length),
+  };
+}
+
+function fileOutput(path: string): Output {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return textOutput('');
+    throw error;
+  }
+  let bytes: number;
+  try {
+    bytes = fstatSync(fd).size;
+    if (bytes <= SMALL) {
+      const buffer = Buffer.alloc(bytes);
+      const got = readSync(fd, buffer, 0, bytes, 0);
+      return bufferOutput(buffer.subarray(0, got));
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return {
+    bytes,
+    async *chunks() {
+      const handle = await open(path, 'r');
+      try {
+        for (let at = 0; at < bytes;) {
+          const buffer = Buffer.allocUnsafe(Math.min(PIECE, bytes - at));
+          const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+          if (bytesRead === 0) throw new Error(`${path} became shorter while it was read`);
+          at += bytesRead;
+          yield buffer.subarray(0, bytesRead);
+        }
+      } finally {
+        await handle.close();
+      }
+    },
+    async range(offset, length) {
+      const handle = await open(path, 'r');
+      try {
+        const buffer = Buffer.alloc(Math.max(0, Math.min(length, bytes - offset)));
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset);
+        return buffer.subarray(0, bytesRead);
+      } finally {
+        await handle.close();
+      }
+    },
+  };
+}
+
+function bufferOutput(buffer: Buffer): Output {
+  return {
+    bytes: buffer.length,
+    async *chunks() {
+      if (buffer.length > 0) yield buffer;
+    },
+    range: async (offset, length) => buffer.subarray(offset, offset + length),
+  };
+}
+
+async function remoteOutput(session: NodeSession, job: string, file: string): Promise<Output> {
+  const first = await readRemote(session, job, file, 0, REMOTE_PIECE);
+  if (first.size <= first.bytes.length) return bufferOutput(first.bytes);
+  const bytes = first.size;
+  return {
+    bytes,
+    async *chunks() {
+      yield first.bytes;
+      for (let at = first.bytes.length; at < bytes;) {
+        const next = await readRemote(session, job, file, at, Math.min(REMOTE_PIECE, bytes - at));
+        if (next.bytes.length === 0) throw new Error(`${file} of ${job} became shorter while it was read`);
+        at += next.bytes.length;
+        yield next.bytes;
+      }
+    },
+    range: async (offset, length) => (await readRemote(session, job, file, offset, Math.min(length, bytes - offset))).bytes,
+  };
+}

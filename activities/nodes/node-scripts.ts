@@ -1,0 +1,374 @@
+/**
+ * The POSIX sh half of the node protocol (docs/design/node-protocol.md). It runs under dash, bash and busybox ash, on Linux.
+ * Only builtins are used where a command would otherwise cost a fork: `read` on /proc, `printf`, `[ -L ]`, parameter expansion.
+ *
+ * The scripts are written for shells that exit on an error in a special builtin: no redirection stands on `:`, `.`, `exec`, `eval`, `set`
+ * unless its failure is meant to end that (sub)shell.
+ */
+
+/** Template tag: the text as written, where `\${` stands for the shell's `${`. */
+function sh(strings: TemplateStringsArray, ...parts: readonly string[]): string {
+  return String.raw({ raw: strings.raw.map((text) => text.replaceAll('\\${', '${')) }, ...parts);
+}
+
+/**
+ * Functions that both the stream shell and the supervisor need.
+ *
+ * `ot_stat PID`: state, process group, session and start ticks of a process into `ot_s ot_g ot_ss ot_st`; false when it is gone.
+ * A zombie counts as dead everywhere: PID 1 of a container may never reap.
+ *
+ * `ot_members SESSION COOKIE`: living processes of a session or with the cookie in their environment, into `ot_m`.
+ * The cookie finds what left the session (`setsid daemon`); it is the only thing that does.
+ *
+ * `ot_end PID COOKIE`: TERM to group, session and cookie, up to 2 s, then KILL until none is left or five rounds are over; survivors are in `ot_m`.
+ */
+const COMMON = sh`
+ot_up() { read -r ot_u ot_x </proc/uptime; ot_u=\${ot_u%.*}\${ot_u#*.}; }
+ot_stat() {
+  ot_x=
+  { read -r ot_x </proc/$1/stat; } 2>/dev/null
+  [ -n "$ot_x" ] || return 1
+  ot_x=\${ot_x##*) }
+  set -- $ot_x
+  [ $# -ge 20 ] || return 1
+  ot_s=$1 ot_pp=$2 ot_g=$3 ot_ss=$4 ot_st=\${20}
+  case $ot_s in Z|X) return 1 ;; esac
+}
+ot_is() { ot_stat "$1" && [ "$ot_st" = "$2" ]; }
+ot_cookie() {
+  if [ -z "$ot_grep" ]; then
+    if ONETEAR_JOB='probe;' grep -qF 'ONETEAR_JOB=probe;' /proc/self/environ 2>/dev/null; then ot_grep=y; else ot_grep=n; fi
+  fi
+  if [ "$ot_grep" = y ]; then
+    grep -lF "ONETEAR_JOB=$1;" /proc/[0-9]*/environ 2>/dev/null
+  else
+    for ot_p in /proc/[0-9]*/environ; do
+      [ -r "$ot_p" ] || continue
+      case " $(tr '\000' ' ' <"$ot_p" 2>/dev/null)" in *" ONETEAR_JOB=$1;"*) echo "$ot_p" ;; esac
+    done
+  fi
+}
+ot_members() {
+  ot_m=
+  if [ "$1" -gt 0 ]; then
+    for ot_p in /proc/[0-9]*; do
+      ot_p=\${ot_p#/proc/}
+      ot_stat "$ot_p" && [ "$ot_ss" = "$1" ] && ot_m="$ot_m $ot_p"
+    done
+  fi
+  for ot_p in $(ot_cookie "$2"); do
+    ot_p=\${ot_p#/proc/} ot_p=\${ot_p%/environ}
+    case "$ot_m " in *" $ot_p "*) continue ;; esac
+    ot_stat "$ot_p" && ot_m="$ot_m $ot_p"
+  done
+  [ -n "$ot_m" ]
+}
+ot_end() {
+  [ "$1" -gt 0 ] && kill -TERM -- "-$1" 2>/dev/null
+  ot_members "$1" "$2" && kill -TERM $ot_m 2>/dev/null
+  ot_i=0
+  while [ $ot_i -lt 20 ]; do
+    ot_members "$1" "$2" || return 0
+    sleep 0.1
+    ot_i=$((ot_i + 1))
+  done
+  ot_i=0
+  while [ $ot_i -lt 5 ]; do
+    ot_members "$1" "$2" || return 0
+    kill -KILL $ot_m 2>/dev/null
+    sleep 0.1
+    ot_i=$((ot_i + 1))
+  done
+  ot_members "$1" "$2" || return 0
+  return 1
+}
+ot_left() {
+  ot_t=
+  for ot_p in $ot_m; do
+    ot_x=
+    { read -r ot_x </proc/$ot_p/stat; } 2>/dev/null
+    ot_x=\${ot_x%%) *}
+    ot_t="$ot_t$ot_p \${ot_x#*(}
+"
+  done
+  printf '%s' "$ot_t" >"$1"
+}
+`;
+
+/**
+ * The supervisor of one job, a session of its own: gate, start, timeout, result.
+ *
+ * Arguments: directory, job id, incarnation, not-after and timeout (1/100 s of node uptime and of time), runner, nonce of the start, stdin file,
+ * umask of the command, `setsid` and `env --default-signal` words (may be empty).
+ *
+ * If it dies: before `go` nothing ran and start may be repeated; between `go` and `res` nobody can know the exit code any more, so the observer
+ * waits for the command's end and then says `lost`; the timer (a child) still ends the command at its timeout.
+ */
+export const SUPERVISOR = sh`${COMMON}
+j=$1 id=$2 inc=$3 na=$4 to=$5 run=$6 n=$7 in=$8 um=$9
+shift 9
+sid=$1 dfl=$2 sig= ot_grep=
+trap 'sig=x' TERM HUP
+trap 'sig=t' USR1
+trap 'sig=c' USR2
+ot_stat $$
+me=$ot_st
+ot_up
+[ "$ot_u" -le "$na" ] || exit 0
+t0=$ot_u
+ln -s "$inc.$$.$me.$t0" "$j/go" 2>/dev/null || exit 0
+(
+  umask "$um"
+  set -- $sid $dfl $run "$j/s.$n"
+  . "$j/e.$n"
+  exec "$@"
+) <"$in" >>"$j/out" 2>>"$j/err" &
+c=$!
+cs=
+ot_stat $c && cs=$ot_st
+(
+  s=
+  trap '[ -n "$s" ] && kill $s 2>/dev/null && wait $s; exit 0' TERM
+  trap - USR1 USR2 HUP
+  w=$(((to + 99) / 100))
+  while :; do
+    sleep $w & s=$!
+    wait $s
+    ot_up
+    w=1
+    [ $((ot_u - t0)) -ge "$to" ] || continue
+    read -r ot_x </proc/self/stat
+    ot_x=\${ot_x##*) }
+    set -- $ot_x
+    if [ "$2" = $$ ]; then
+      kill -USR1 $$ 2>/dev/null
+    else
+      [ -L "$j/res" ] && exit 0
+      ot_is $c "$cs" && ot_c=$c || ot_c=0
+      ot_members $ot_c "$id" || exit 0
+      ln -s "t.-.$ot_u" "$j/res" 2>/dev/null
+      ot_end $ot_c "$id" || ot_left "$j/left"
+      exit 0
+    fi
+  done
+) </dev/null >/dev/null &
+w=$!
+printf '%s' "$c.$cs" >"$j/pid"
+k=e
+while :; do
+  sig=
+  wait $c
+  r=$?
+  [ -n "$sig" ] || break
+  if ot_is $c "$cs"; then
+    ot_up
+    if [ $k = e ] && [ -L "$j/cancel" ]; then k=c; elif [ $k = e ] && [ $((ot_u - t0)) -ge "$to" ]; then k=t; else continue; fi
+    ot_end $c "$id" || ot_left "$j/left"
+  fi
+done
+if [ $k != e ] && ot_members $c "$id"; then ot_end $c "$id" || ot_left "$j/left"; fi
+ot_up
+until ln -s "$k.$r.$ot_u" "$j/res" 2>/dev/null; do
+  [ -L "$j/res" ] || [ ! -d "$j" ] && break
+  sleep 1
+done
+trap '' PIPE
+printf 'D %s %s.%s.%s.%s\n' "$id" "$k" "$r" "$t0" "$ot_u" 2>/dev/null
+kill -TERM $w 2>/dev/null
+wait $w
+`;
+
+/**
+ * What a stream shell is told first. Every request is then one command `v <nonce> <verb> 'args' … <nonce>`, which does nothing unless its last word
+ * is its first: a request that is cut anywhere is either an unterminated quote (a syntax error) or lacks the second nonce.
+ * Every answer is one line `A <nonce> <status> … <nonce>`.
+ *
+ * Expects `OT_SUP` (text of the supervisor) and `OT_SH` (words that start a shell) to be set.
+ */
+export const STREAM = sh`${COMMON}
+ot_grep= ot_kids=
+ot_r() { printf 'A %s %s %s\n' "$ot_n" "$*" "$ot_n"; }
+v() {
+  ot_l=
+  for ot_l do :; done
+  [ $# -ge 3 ] && [ "$1" = "$ot_l" ] || return 0
+  ot_n=$1 ot_v=$2
+  shift 2
+  case $ot_v in
+    hello) ot_hello "$@" ;;
+    start) ot_start "$@" ;;
+    status) ot_status "$@" ;;
+    cancel) ot_cancel "$@" ;;
+    judged) ot_judged "$@" ;;
+    lost) ot_lost "$@" ;;
+    read) ot_read "$@" ;;
+    forget) ot_forget "$@" ;;
+    *) ot_r unknown-verb ;;
+  esac
+  return 0
+}
+ot_dir() {
+  [ -d "$1" ] || mkdir -m 700 "$1" 2>/dev/null || [ -d "$1" ] || return 1
+  [ ! -L "$1" ] && [ -O "$1" ] || return 1
+  case $(LC_ALL=C ls -ld "$1") in drwx------*) return 0 ;; esac
+  return 1
+}
+ot_hello() {
+  OT_B=
+  for ot_d in "$1/onetear-$(id -u)" "$HOME/.onetear-jobs"; do
+    if ot_dir "$ot_d"; then OT_B=$ot_d; break; fi
+  done
+  [ -n "$OT_B" ] || { ot_r no-directory; return; }
+  read -r ot_b </proc/sys/kernel/random/boot_id
+  ot_1=\${ot_b%%-*} ot_b=\${ot_b#*-}
+  ot_2=\${ot_b%%-*} ot_b=\${ot_b#*-}
+  ot_3=\${ot_b%%-*} ot_st=x
+  ot_stat 1
+  OT_INC=$ot_1$ot_2$ot_3-$ot_st
+  OT_SETSID=$(command -v setsid)
+  OT_BASH=$(command -v bash)
+  OT_ENV=$(command -v env)
+  if [ -n "$OT_ENV" ] && "$OT_ENV" --default-signal=INT,QUIT true 2>/dev/null; then
+    OT_ENV="$OT_ENV --default-signal=INT,QUIT"
+  else
+    OT_ENV=
+  fi
+  ot_up
+  ot_r ok "$OT_INC" "$ot_u" "$(date +%s.%N)" "$OT_B"
+}
+# A finished supervisor is our child and a zombie until we wait for it; wait only for what is one, or the stream would block.
+ot_reap() {
+  ot_k=
+  for ot_p in $ot_kids; do
+    if ot_stat "$ot_p"; then ot_k="$ot_k $ot_p"; else wait "$ot_p"; fi
+  done
+  ot_kids=$ot_k
+}
+# start JOB INCARNATION NOT-AFTER TIMEOUT RUNNER SCRIPT PRELUDE STDIN
+ot_start() {
+  ot_reap
+  ot_j=$OT_B/$1
+  [ "$2" = "$OT_INC" ] || { ot_r fenced incarnation; return; }
+  ot_up
+  [ "$ot_u" -le "$3" ] || { ot_r fenced late; return; }
+  ot_run=$OT_SH
+  if [ "$5" = bash ]; then
+    ot_run=$OT_BASH
+    [ -n "$ot_run" ] || { ot_r no-bash; return; }
+  fi
+  if ! mkdir "$ot_j" 2>/dev/null; then
+    [ -d "$ot_j" ] || { mkdir "\${ot_j%/*}" 2>/dev/null; mkdir "$ot_j" 2>/dev/null; }
+    [ -d "$ot_j" ] || { ot_r no-directory; return; }
+    [ -L "$ot_j/go" ] && { ot_r exists; return; }
+  fi
+  printf %s "$6" >"$ot_j/s.$ot_n" && printf %s "$7" >"$ot_j/e.$ot_n" || { ot_r no-space; return; }
+  ot_in=/dev/null
+  if [ -n "$8" ]; then
+    ot_in=$ot_j/i.$ot_n
+    printf %s "$8" >"$ot_in" || { ot_r no-space; return; }
+  fi
+  $OT_SETSID $OT_SH -c "$OT_SUP" onetear-job "$ot_j" "$1" "$2" "$3" "$4" "$ot_run" "$ot_n" "$ot_in" "$OT_UMASK" "$OT_SETSID" "$OT_ENV" </dev/null 2>>"$ot_j/log" &
+  ot_kids="$ot_kids $!"
+  ot_r started "$ot_u"
+}
+# One job's state from its records; the order of the looks matters, see the state table of the protocol page.
+ot_look() {
+  ot_j=$OT_B/$1
+  ot_f=
+  [ -L "$ot_j/judged" ] && ot_f=j
+  [ -e "$ot_j/nocwd" ] && ot_f=w$ot_f
+  [ -L "$ot_j/cancel" ] && ot_f=c$ot_f
+  [ -s "$ot_j/left" ] && ot_f=l$ot_f
+  ot_f=-$ot_f
+  if [ ! -d "$ot_j" ]; then ot_a=absent; return; fi
+  if [ ! -L "$ot_j/go" ]; then ot_a=prepared; return; fi
+  ot_go=$(readlink "$ot_j/go")
+  [ "$ot_go" = closed ] && { ot_a=closed; return; }
+  ot_i=\${ot_go%%.*} ot_t=\${ot_go#*.}
+  ot_rp=\${ot_t%%.*} ot_t=\${ot_t#*.}
+  ot_rs=\${ot_t%%.*} ot_t0=\${ot_t#*.}
+  if [ -L "$ot_j/res" ]; then ot_done; return; fi
+  if [ -L "$ot_j/lost" ]; then ot_a="lost $ot_i $ot_t0 $(readlink "$ot_j/lost")"; return; fi
+  if [ "$ot_i" != "$OT_INC" ]; then ot_a="dead $ot_i $ot_t0 reboot"; return; fi
+  ot_up
+  if ot_is "$ot_rp" "$ot_rs"; then ot_a="running $ot_i $ot_t0 $ot_u"; return; fi
+  if [ -L "$ot_j/res" ]; then ot_done; return; fi
+  ot_x=
+  { read -r ot_x <"$ot_j/pid"; } 2>/dev/null
+  if [ -n "$ot_x" ]; then
+    if ot_is "\${ot_x%%.*}" "\${ot_x#*.}"; then ot_a="orphan $ot_i $ot_t0 $ot_u"; return; fi
+  elif ot_members 0 "$1"; then
+    ot_a="orphan $ot_i $ot_t0 $ot_u"
+    return
+  fi
+  if [ -L "$ot_j/res" ]; then ot_done; return; fi
+  ot_a="dead $ot_i $ot_t0 supervisor"
+}
+ot_done() { ot_a="done $ot_i $ot_t0 $(readlink "$ot_j/res")"; }
+# status JOB…: one answer for all
+ot_status() {
+  ot_reap
+  ot_o=
+  while [ $# -gt 1 ]; do
+    ot_look "$1"
+    ot_o="$ot_o$ot_f $ot_a|"
+    shift
+  done
+  ot_r ok "$ot_o"
+}
+# cancel JOB WHO: closes the gate if nothing ran yet, else asks the supervisor; with a dead supervisor it ends the command itself, in the background
+ot_cancel() {
+  ot_j=$OT_B/$1
+  [ -d "$ot_j" ] || { mkdir "\${ot_j%/*}" 2>/dev/null; mkdir "$ot_j" 2>/dev/null; }
+  if [ ! -L "$ot_j/go" ] && ln -s closed "$ot_j/go" 2>/dev/null; then ot_r closed; return; fi
+  ot_look "$1"
+  case $ot_a in
+    running*)
+      [ -L "$ot_j/cancel" ] || ln -s "$2" "$ot_j/cancel" 2>/dev/null
+      ot_is "$ot_rp" "$ot_rs" && kill -USR2 "$ot_rp" 2>/dev/null
+      ;;
+    orphan*)
+      if [ ! -L "$ot_j/cancel" ]; then
+        ln -s "$2" "$ot_j/cancel" 2>/dev/null
+        ot_c=0
+        [ -n "$ot_x" ] && ot_is "\${ot_x%%.*}" "\${ot_x#*.}" && ot_c=\${ot_x%%.*}
+        ( ot_end "$ot_c" "$1" || ot_left "$ot_j/left" ) </dev/null >/dev/null 2>&1 &
+        ot_kids="$ot_kids $!"
+      fi
+      ;;
+  esac
+  ot_r ok "$ot_f $ot_a"
+}
+# judged JOB REASON: the try is settled as not passed; the next attempt goes on to the next try
+ot_judged() {
+  ot_j=$OT_B/$1
+  printf %s "$2" >"$ot_j/why" 2>/dev/null
+  ln -s settled "$ot_j/judged" 2>/dev/null
+  if [ -L "$ot_j/judged" ]; then ot_r ok; else ot_r no-record; fi
+}
+# lost JOB WHY: closes the gate or the job for good, unless it is done
+ot_lost() {
+  ot_j=$OT_B/$1
+  [ -d "$ot_j" ] || { mkdir "\${ot_j%/*}" 2>/dev/null; mkdir "$ot_j" 2>/dev/null; }
+  [ -L "$ot_j/go" ] || ln -s closed "$ot_j/go" 2>/dev/null
+  if [ -L "$ot_j/go" ] && [ ! -L "$ot_j/res" ]; then ln -s "$2" "$ot_j/lost" 2>/dev/null; fi
+  ot_look "$1"
+  ot_r ok "$ot_f $ot_a"
+}
+# read JOB FILE OFFSET MAX: bytes as octal, so that any byte and any shell will do; first the size
+ot_read() {
+  ot_j=$OT_B/$1
+  case $2 in out|err|left|why|log) ;; *) ot_r bad-file; return ;; esac
+  [ -e "$ot_j/$2" ] || { ot_r ok 0; return; }
+  ot_z=$(wc -c <"$ot_j/$2")
+  ot_r ok $((ot_z)) "$(tail -c +$(($3 + 1)) "$ot_j/$2" | head -c "$4" | od -An -v -tx1 | tr -d ' \n')"
+}
+# forget RUN: only folders made by us, of a run, never the root
+ot_forget() {
+  case $1 in ''|*/*|.*) ot_r bad-run; return ;; esac
+  rm -rf "\${OT_B:?}/$1"
+  ot_r ok
+}
+OT_UMASK=$(umask)
+umask 077
+`;

@@ -1,0 +1,45 @@
+import type { Command, CommandTable } from '../dsl/model/command.ts';
+import type { RunType } from '../dsl/model/suite.ts';
+import type { ValueMap } from '../dsl/model/value.ts';
+import type { RenderedCommand, RunInfo, StepAddress } from '../dsl/model/workflow-io.ts';
+import { moduleCommand } from './module/module-command.ts';
+import type { JobOutcome, JobPlace } from './nodes/run-job.ts';
+import { shellCommand } from './shell-command.ts';
+
+/** What a run type of the engine is told to execute: one job, on one node. */
+export interface JobContext {
+  readonly place: JobPlace;
+  /** `<run>/<job>.t<k>` and the like. */
+  readonly job: string;
+  readonly run: RunInfo;
+  readonly address: StepAddress;
+  readonly command: RenderedCommand;
+  /** `ONETEAR_TRY`. */
+  readonly number: number;
+  readonly timeoutMs: number;
+  /** What `context` of a module is made from. */
+  readonly scope: ValueMap;
+}
+
+/** A job's outcome; `outputs` are those that a module named itself. */
+export type Execution = JobOutcome & { readonly outputs?: ValueMap };
+
+/** Who executes which run type. */
+export const RUN_TYPES: CommandTable<JobContext, Execution> = {
+  shell: shellCommand,
+  module: moduleCommand,
+  sql: undefined,
+  http: undefined,
+  python: undefined,
+  logs: undefined,
+  prometheus: undefined,
+};
+
+/** The executor of a run type; one that says "not supported yet" when there is none. */
+export function runType(type: RunType): Command<JobContext, Execution> {
+  return (
+    RUN_TYPES[type] ?? {
+      execute: async () => ({ kind: 'not_run', code: 'refused', why: `not supported yet: run: ${type}` }),
+    }
+  );
+}

@@ -1,0 +1,49 @@
+import { Context } from '@temporalio/activity';
+import { WorkflowNotFoundError } from '@temporalio/common';
+
+import type { WatchOwnerInput } from '../dsl/model/workflow-io.ts';
+import { currentAttendance, detached } from './attendance.ts';
+import type { ActivityDeps } from './deps.ts';
+
+const EVERY_MS = 3_000;
+
+/**
+ * Activity `watchOwner`: resolves when the owner's workflow run is closed, however it closed; a run that the server does not know any more is
+ * closed too. It follows no chain: the owner's next run does not own the fault.
+ *
+ * It changes nothing: if this process dies, the next attempt asks again. A server that cannot be asked is asked again for ever.
+ */
+export function createWatchOwner(deps: ActivityDeps): (input: WatchOwnerInput) => Promise<{ readonly status: string }> {
+  return async ({ workflowId, runId }) => {
+    const context = Context.current();
+    const attendance = currentAttendance();
+    const handle = context.client.workflow.getHandle(workflowId, runId, { followRuns: false });
+    for (;;) {
+      try {
+        const { status } = await handle.describe();
+        if (status.name !== 'RUNNING' && status.name !== 'PAUSED') return { status: status.name };
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return { status: 'NOT_FOUND' };
+        deps.log.debug('the owner of a fault cannot be described', { workflowId, error: String(error) });
+      }
+      attendance.beat();
+      await pauseUnlessStopped(attendance.onStop, EVERY_MS);
+      const stop = attendance.stopped();
+      if (stop === 'cancel') return { status: 'UNWATCHED' };
+      if (stop === 'detach') throw detached();
+    }
+  };
+}
+
+/** Waits, but not beyond the order to stop. */
+async function pauseUnlessStopped(onStop: (callback: () => void) => () => void, waitMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      forget();
+      resolve();
+    };
+    const timer = setTimeout(done, waitMs);
+    const forget = onStop(done);
+  });
+}

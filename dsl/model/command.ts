@@ -1,0 +1,39 @@
+import type { Node } from './node.ts';
+import type { RunType } from './suite.ts';
+import type { ValueMap } from './value.ts';
+
+/** What a command gave: the result every run type comes down to, and what a `module` file returns. */
+export interface Result {
+  /** 0 = went well; default 0. */
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Named values, kept with their type. */
+  readonly outputs: ValueMap;
+}
+
+/** What a command is told: `context` of suite-language §3. */
+export interface CommandContext {
+  /** The node this execution is for. */
+  readonly node: Node;
+  readonly nodes: readonly Node[];
+  readonly env: { readonly [name: string]: string };
+  readonly params: ValueMap;
+  readonly inputs: ValueMap;
+  /** Results of earlier steps by id. */
+  readonly steps: ValueMap;
+  readonly run: { readonly id: string; readonly suite: string; readonly seed: number; readonly iteration: number };
+  readonly testcase: { readonly id: string; readonly attempt: number };
+}
+
+/**
+ * An executable command: "do this". Whether the result is good is judged elsewhere.
+ * The plain form is what a `module` file exports (an exception counts as exit 1); the run types of the engine implement it with a context and an
+ * outcome of their own, because their output may be larger than memory and their end may be unknown.
+ */
+export interface Command<Context = CommandContext, Outcome = Partial<Result>> {
+  execute(context: Context): Promise<Outcome>;
+}
+
+/** One entry per run type; `undefined` = in the language, not executable yet. A run type that is forgotten here does not compile. */
+export type CommandTable<Context, Outcome> = { readonly [type in RunType]: Command<Context, Outcome> | undefined };
