@@ -76,19 +76,11 @@ export function isMap(value: CelValue): value is CelMap {
 /** Name of the type in messages and for `type(x)`. */
 export function typeName(value: CelValue): string {
   if (value === null) return 'null';
-  switch (typeof value) {
-    case 'bigint':
-      return 'int';
-    case 'number':
-      return 'double';
-    case 'boolean':
-      return 'bool';
-    case 'string':
-      return 'string';
-    default:
-      if (value instanceof RawText) return 'string';
-      return isList(value) ? 'list' : 'map';
-  }
+  if (typeof value === 'bigint') return 'int';
+  if (typeof value === 'number') return 'double';
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'string' || value instanceof RawText) return 'string';
+  return isList(value) ? 'list' : 'map';
 }
 
 /** Short text of a value for messages, at most 60 characters. */

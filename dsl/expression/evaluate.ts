@@ -69,7 +69,18 @@ function dispatch(ast: Ast, evaluation: Evaluation): CelValue {
     case '.?':
     case '[?]':
       throw fault('syntax', 'optional access is not supported', ast, evaluation.text, 'write has(a.b) ? a.b : …');
-    default:
+    case '==':
+    case '!=':
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+    case '+':
+    case '-':
+    case '*':
+    case '/':
+    case '%':
+    case 'in':
       return binary(ast.op, run(ast.args[0], evaluation), run(ast.args[1], evaluation), evaluation);
   }
 }
@@ -161,7 +172,7 @@ export function checkCall(
     return {
       code: 'unknown_name',
       message: `there is no function ${shown}${near === undefined ? '' : `, did you mean ${near}()?`}`,
-      hint: `known: ${FUNCTION_NAMES.join(', ')}`,
+      ...(near === undefined ? { hint: `known: ${FUNCTION_NAMES.join(', ')}` } : {}),
     };
   }
   const [min, max] = definition.arity;

@@ -76,7 +76,7 @@ function syntaxHint(text: string, start: number): string | undefined {
   if (rest.startsWith('=')) return 'equality is written ==';
   if (/^(?:and|or|not)\b/u.test(rest)) return 'logical operators are written && || !';
   if (rest.startsWith('&') || rest.startsWith('|')) return 'logical operators are written && and ||';
-  if (/^[^\x00-\x7f]/u.test(rest)) return 'a name with other letters is written in brackets: params["名字"]';
+  if (rest.charCodeAt(0) > 0x7f) return 'a name with other letters is written in brackets: params["名字"]';
   return undefined;
 }
 
@@ -127,8 +127,25 @@ export function childrenOf(ast: Ast): readonly Ast[] {
     case '!_':
     case '-_':
       return [ast.args];
-    default:
-      return ast.args as readonly Ast[];
+    case '[]':
+    case '[?]':
+    case '?:':
+    case '||':
+    case '&&':
+    case 'list':
+    case '==':
+    case '!=':
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+    case '+':
+    case '-':
+    case '*':
+    case '/':
+    case '%':
+    case 'in':
+      return ast.args;
   }
 }
 
