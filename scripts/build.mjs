@@ -40,7 +40,7 @@ function filesBelow(folder, wanted, found = [], relative = '') {
     if (entry.isDirectory()) filesBelow(folder, wanted, found, name);
     else if (wanted(name)) found.push(name);
   }
-  return found.sort();
+  return found.sort((a, b) => (a < b ? -1 : 1));
 }
 
 function hashFiles(folder, names) {

@@ -43,16 +43,23 @@ export async function startEmbeddedServer(
   ports: ServerPorts,
   logFile: string,
 ): Promise<SupervisedProcess> {
-  const args = [
-    ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(ports.grpc), '--ui-port', String(ports.ui)],
-    ...['--http-port', String(ports.http), '--metrics-port', String(ports.metrics)],
-    ...['--db-filename', databaseFile(serverDir, binary), '--ui-disable-news-fetch', '--log-format', 'json', '--log-level', 'warn'],
+  const flags: readonly (readonly [string, string | number])[] = [
+    ['--ip', '127.0.0.1'],
+    ['--port', ports.grpc],
+    ['--ui-port', ports.ui],
+    ['--http-port', ports.http],
+    ['--metrics-port', ports.metrics],
+    ['--db-filename', databaseFile(serverDir, binary)],
+    ['--log-format', 'json'],
+    ['--log-level', 'warn'],
     // A run must survive a loss of power, not only of the process.
-    ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=full'],
-    ...Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${JSON.stringify(value)}`]),
+    ['--sqlite-pragma', 'journal_mode=wal'],
+    ['--sqlite-pragma', 'synchronous=full'],
+    ...Object.entries(DYNAMIC_CONFIG).map(([key, value]) => ['--dynamic-config-value', `${key}=${JSON.stringify(value)}`] as const),
     // Only heeded when the database is new; later ones are registered through the API.
-    ...SEARCH_ATTRIBUTES.flatMap(({ name, type }) => ['--search-attribute', `${name}=${type}`]),
+    ...SEARCH_ATTRIBUTES.map(({ name, type }) => ['--search-attribute', `${name}=${type}`] as const),
   ];
+  const args = ['server', 'start-dev', '--ui-disable-news-fetch', ...flags.flatMap(([flag, value]) => [flag, String(value)])];
   const env = baseEnvironment(process.env, { temporal: false });
   return startDetached({ command: binary.path, args, env, cwd: serverDir, logFile });
 }

@@ -65,7 +65,7 @@ async function isBusy(keeper: Keeper): Promise<boolean> {
         if ((await client.workflow.count(query)).count > 0) return true;
         // Schedules of a cluster are served by whoever works there; a detached worker is for the runs started here.
         if (config.kind === 'cluster') return false;
-        for await (const schedule of client.schedule.list()) if (schedule.state?.paused !== true) return true;
+        for await (const schedule of client.schedule.list()) if (!schedule.state.paused) return true;
         return false;
       });
     } finally {

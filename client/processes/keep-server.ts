@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import { homePaths } from '../../activities/store/home-paths.ts';
 import { answers } from '../../worker/answers.ts';
@@ -71,9 +72,19 @@ export function keepServer(keeper: Keeper, binaryPath: string): { running: Promi
   return {
     running,
     stop: async (reason) => {
-      await running.catch((error: unknown) => logLine('WARN', 'server loop ended badly', { error }));
-      if (reason === 'handover' || current === undefined) return;
-      await stopProcess(current.process.identity, STOP_GRACE_MS);
+      // The loop waits for the server's end. What it is just starting now is found by the next keeper.
+      if (reason === 'handover') return;
+      const ended = running.then(
+        () => true,
+        (error: unknown) => {
+          logLine('WARN', 'server loop ended badly', { error });
+          return true;
+        },
+      );
+      do {
+        if (current !== undefined) await stopProcess(current.process.identity, STOP_GRACE_MS);
+      } while (!(await Promise.race([ended, sleep(50, false)])));
+      if (current === undefined) return;
       // Whoever starts the next one must not meet the ports of this one.
       await waitForPorts([current.grpcPort, current.uiPort], 5000);
       const { server } = keeper.state();

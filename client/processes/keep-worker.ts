@@ -35,23 +35,25 @@ export function keepWorker(keeper: Keeper): { running: Promise<void>; stop: () =
         continue;
       }
       const startedAt = Date.now();
+      let moved = false;
       try {
-        current = await launch(keeper, address);
-        change({ health: 'starting', process: current.identity });
-        const died = current.exited.then((lastExit) => ({ lastExit }));
-        let moved = false;
-        const moves = (async () => {
-          await waitForPolling(keeper, current as SupervisedProcess, () => change({ health: 'healthy' }));
-          moved = await addressChanges(keeper, address, current as SupervisedProcess);
-          if (moved) await stopProcess((current as SupervisedProcess).identity, ORPHAN_GRACE_MS);
+        const worker = await launch(keeper, address);
+        current = worker;
+        change({ health: 'starting', process: worker.identity });
+        const life = { over: false };
+        const watching = (async () => {
+          await waitForPolling(keeper, worker, life, () => change({ health: 'healthy' }));
+          moved = await addressChanges(keeper, address, life);
+          if (moved) await stopProcess(worker.identity, ORPHAN_GRACE_MS);
         })();
-        const { lastExit } = await died;
-        await moves;
+        const lastExit = await worker.exited;
+        life.over = true;
+        await watching;
         change({ health: 'down', process: null, lastExit });
-        if (moved && !keeper.stop.aborted) continue;
       } catch (error) {
         change({ health: 'down', process: null, lastExit: messageOf(error) });
       }
+      if (moved) continue;
       if (keeper.stop.aborted) return;
       change({ restarts: state.restarts + 1 });
       logLine('WARN', 'worker is down', { lastExit: state.lastExit, restarts: state.restarts });
@@ -99,11 +101,14 @@ async function endOrphans(keeper: Keeper): Promise<void> {
   }
 }
 
-/** Calls back when the worker's state file says that it polls; returns without when it died. */
-async function waitForPolling(keeper: Keeper, worker: SupervisedProcess, onPolling: () => void): Promise<void> {
-  let gone = false;
-  void worker.exited.then(() => (gone = true));
-  while (!gone && !keeper.stop.aborted) {
+/** Calls back when the worker's state file says that it polls; returns without when its life is over. */
+async function waitForPolling(
+  keeper: Keeper,
+  worker: SupervisedProcess,
+  life: { readonly over: boolean },
+  onPolling: () => void,
+): Promise<void> {
+  while (!life.over && !keeper.stop.aborted) {
     const state = readWorkerState(keeper.files.workerStateFile);
     if (
       state?.phase === 'polling' &&
@@ -118,10 +123,8 @@ async function waitForPolling(keeper: Keeper, worker: SupervisedProcess, onPolli
 }
 
 /** True when the server came back on another port: the worker would look for it at the old one for ever. */
-async function addressChanges(keeper: Keeper, address: string, worker: SupervisedProcess): Promise<boolean> {
-  let gone = false;
-  void worker.exited.then(() => (gone = true));
-  while (!gone && !keeper.stop.aborted) {
+async function addressChanges(keeper: Keeper, address: string, life: { readonly over: boolean }): Promise<boolean> {
+  while (!life.over && !keeper.stop.aborted) {
     const now = keeper.state().address;
     if (now !== null && now !== address) return true;
     if (!(await pause(keeper.stop, 200))) return false;
