@@ -1,0 +1,99 @@
+import type { RunEvent } from '../../dsl/model/events.ts';
+import type { TestcaseRecord } from '../../dsl/model/record.ts';
+import type { Verdict } from '../../dsl/model/verdict.ts';
+import { isBad } from '../../dsl/model/verdict.ts';
+import { failureOf } from '../report-model.ts';
+import type { FailureView } from '../report-model.ts';
+import type { Palette } from './palette.ts';
+import { VERDICT_STYLE } from './palette.ts';
+import { cutColumns, visible, visibleLine } from './terminal-text.ts';
+
+const TAIL_LINES = 10;
+
+type TestcaseFinished = Extract<RunEvent, { readonly type: 'testcase_finished' }>;
+type StepFinished = Extract<RunEvent, { readonly type: 'step_finished' }>;
+
+export interface FailureBlock {
+  readonly testcase: string;
+  readonly attempt: number;
+  readonly verdict: Verdict;
+  readonly view: FailureView;
+  /** How to run it again, ready to paste. */
+  readonly rerun: string;
+}
+
+/** The block of a record that is not passed; `undefined` for one that is. */
+export function failureBlock(record: TestcaseRecord, rerun: string): FailureBlock | undefined {
+  const view = failureOf(record);
+  return view ? { testcase: record.testcase, attempt: record.attempt, verdict: record.verdict, view, rerun } : undefined;
+}
+
+/** The same from the event stream: the end of the testcase and the ends of its steps (of that attempt, as they came). */
+export function failureBlockFromEvents(
+  finished: TestcaseFinished,
+  steps: readonly StepFinished[],
+  place: { readonly where: string; readonly rerun: string },
+): FailureBlock | undefined {
+  if (!isBad(finished.verdict)) return undefined;
+  const step = steps.find((each) => each.step === finished.step) ?? steps.find((each) => isBad(each.verdict));
+  const result = step?.results.find((each) => each.exit_code !== 0) ?? step?.results[0];
+  const check = step?.checks.find((each) => each.ok !== true);
+  const view: FailureView = {
+    reason: finished.reason ?? step?.reason ?? finished.verdict,
+    ...(step ? { step: step.step, title: step.title } : {}),
+    ...(result ? { node: result.node, exitCode: result.exit_code } : {}),
+    ...(check
+      ? {
+          expected: `${check.path === undefined ? check.matcher : `${check.matcher} ${check.path}`}: ${check.expected}`,
+          actual: check.actual,
+        }
+      : {}),
+    where: place.where,
+    stdout: result?.stdout ?? '',
+    stderr: result?.stderr ?? '',
+  };
+  return { testcase: finished.testcase, attempt: finished.attempt, verdict: finished.verdict, view, rerun: place.rerun };
+}
+
+/** Reason first, then expected and actual, where, the end of the output, and the command to run it again. */
+export function renderFailure(block: FailureBlock, palette: Palette, width = 80): string {
+  const { view } = block;
+  const { symbol, colour } = VERDICT_STYLE[block.verdict];
+  const paint = palette[colour];
+  const attempt = block.attempt > 1 ? ` (attempt ${block.attempt})` : '';
+  const lines = [
+    `${paint(symbol)} ${palette.bold(visibleLine(block.testcase))} ${paint(block.verdict)}${attempt}`,
+    `  ${paint(visibleLine(view.reason))}`,
+  ];
+  if (view.expected !== undefined) {
+    lines.push(`  expected  ${palette.green(visibleLine(view.expected))}`);
+    lines.push(`  actual    ${palette.red(visibleLine(view.actual ?? ''))}`);
+  }
+  const step =
+    view.step === undefined ? '' : ` step ${visibleLine(view.step)}${view.node === undefined ? '' : ` on ${visibleLine(view.node)}`}`;
+  lines.push(palette.dim(`  at ${visibleLine(view.where)}${step}`));
+  lines.push(...outputTail('stdout', view.stdout, palette, width), ...outputTail('stderr', view.stderr, palette, width));
+  lines.push(`  ${palette.dim('rerun:')} ${palette.cyan(visibleLine(block.rerun))}`);
+  return lines.join('\n');
+}
+
+function outputTail(name: string, text: string, palette: Palette, width: number): string[] {
+  const all = visible(text).replace(/\n+$/u, '').split('\n');
+  if (all.length === 1 && all[0]?.trim() === '') return [];
+  const shown = all.slice(-TAIL_LINES);
+  const left = all.length - shown.length;
+  const title = left > 0 ? `  ${name} (last ${shown.length} of ${all.length} lines)` : `  ${name}`;
+  return [
+    palette.dim(title),
+    ...shown.map((line) => `  ${palette.dim('│')} ${cutColumns(line.replaceAll('\t', '    '), Math.max(20, width - 4))}`),
+  ];
+}
+
+/** `onetear start FILE -k 'ID'`: the id quoted for a shell. */
+export function rerunCommand(file: string, testcase: string, seed: number): string {
+  return `onetear start ${shellQuote(file)} --seed ${seed} -k ${shellQuote(testcase)}`;
+}
+
+function shellQuote(text: string): string {
+  return /^[\w@%+=:,./-]+$/u.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
