@@ -2,9 +2,10 @@ import type { JournalEntry } from './journal.ts';
 import type { MatcherBlock } from './matcher.ts';
 import type { Node } from './node.ts';
 import type { Cell, Plan, PlanSlice, StepKind } from './plan.ts';
-import type { FaultState, NodeResult, OwedFault, Phase, SuiteResult } from './result.ts';
+import type { FaultState, NodeResult, OwedFault, Phase, SuiteResult, TestcaseSummary } from './result.ts';
 import type { RetryPolicy, RunType } from './suite.ts';
 import type { Expression, ValueMap } from './value.ts';
+import type { Verdict } from './verdict.ts';
 
 /**
  * Inputs and outputs of workflows and activities, and the names of both. They are stored in histories:
@@ -37,6 +38,8 @@ export interface RunInfo {
   /** Base URL of the Web UI, e.g. `http://127.0.0.1:8233`, and namespace; for links. */
   readonly ui?: string;
   readonly namespace: string;
+  /** True when the server knows our search attributes (OnetearSuite, …); a cluster that refuses them costs filters, never a run. */
+  readonly searchAttributes?: boolean;
 }
 
 export interface SuiteInput {
@@ -54,6 +57,23 @@ export interface ShardInput {
   /** Testcases that ended badly before this shard (fail_fast). */
   readonly stopped: boolean;
   readonly incarnations: Incarnations;
+  /** Ids of the cells of this shard; absent = all of the plan. */
+  readonly cells?: readonly string[];
+  /** Verdicts of the testcases that ended in earlier shards, by name: for `needs` between testcases. */
+  readonly ended?: { readonly [testcase: string]: Verdict };
+  /** Set when no testcase may run its steps: the suite's `before` failed. */
+  readonly broken?: string;
+  /** Set when all are to be skipped: a requirement of the suite is not met. */
+  readonly skipped?: string;
+}
+
+/** Result of a shard: what the suite merges. */
+export interface ShardResult {
+  readonly testcases: readonly TestcaseSummary[];
+  readonly owed: readonly OwedFault[];
+  /** A testcase ended badly and `fail_fast` is set: later shards start nothing. */
+  readonly stopped: boolean;
+  readonly journal: readonly JournalEntry[];
 }
 
 /** Node name → incarnation last seen in history. */
@@ -156,6 +176,8 @@ export interface RecoverInput {
   readonly node: Node;
   readonly command: RenderedCommand;
   readonly verify?: {
+    /** Where it looks from; absent = the node itself. */
+    readonly node?: Node;
     readonly command: RenderedCommand;
     readonly match: MatcherBlock;
     readonly withinMs: number;
@@ -257,6 +279,9 @@ export interface FaultSignal {
   readonly state: FaultState;
   readonly reason?: string;
   readonly at: number;
+  /** Moment before the first inject command was sent: the mark `<id>.started`. */
+  readonly startedAt?: number;
+  /** With `verified` and `void`: results of the inject, in node order. */
   readonly results?: readonly NodeResult[];
   readonly owed?: readonly OwedFault[];
 }
@@ -265,6 +290,8 @@ export interface FaultResult {
   readonly id: string;
   readonly state: FaultState;
   readonly owed: readonly OwedFault[];
+  /** Facts not yet carried by an activity, see dsl/model/journal.ts. */
+  readonly journal: readonly JournalEntry[];
 }
 
 /** Activity names. The worker registers exactly these. */
@@ -286,6 +313,8 @@ export interface Activities {
 export const FAILURE = {
   /** The step has a verdict other than passed; details[0] is a NodeResult. */
   stepFailed: 'StepFailed',
+  /** A testcase workflow whose verdict is failed, broken or void; details[0] is its TestcaseResult. */
+  testFailed: 'TestFailed',
   /** A bug of ours; the run ends with exit 3. */
   engineBug: 'EngineBug',
 } as const;

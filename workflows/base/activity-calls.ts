@@ -52,7 +52,9 @@ export function runCommand(input: RunCommandInput, options: CallOptions): Promis
 /** Samples a command on one node; every outcome but a bug of ours is a NodeResult. */
 export function sampleCommand(input: SampleInput, options: CallOptions): Promise<NodeResult> {
   const longestMs = input.windowMs + input.timeoutMs + input.node.connectWithinMs;
-  return settleNode(input.node.name, options, () => activities.sampleCommand.executeWithOptions(commandOptions(options, longestMs), [input]));
+  return settleNode(input.node.name, options, () =>
+    activities.sampleCommand.executeWithOptions(commandOptions(options, longestMs), [input]),
+  );
 }
 
 /** Tries to undo until it is confirmed (1 s → 60 s). Rejects only on cancel or a failure that the activity calls final. */

@@ -58,16 +58,33 @@ export function hookReason(kind: 'before' | 'after', outcome: StepOutcome): stri
   return `${kind} hook ${outcome.name}: ${outcome.reason ?? outcome.verdict}`;
 }
 
-function runHook(stage: Stage, hook: HookDefinition, step: string, phase: StepLabel['phase'], parent: string | undefined): Promise<StepOutcome> {
+function runHook(
+  stage: Stage,
+  hook: HookDefinition,
+  step: string,
+  phase: StepLabel['phase'],
+  parent: string | undefined,
+): Promise<StepOutcome> {
   const makeSpec = () => hookSpec(stage.slice, hook, { testcaseEnv: stage.slice.testcase.env });
   const named = labelNames(hook, makeSpec);
   const location = 'use' in hook ? hook.location : hook.inline.location;
-  const label: StepLabel = { step, kind: 'hook', phase, ...named, continueOnError: false, location, ...(parent !== undefined && { parent }) };
+  const label: StepLabel = {
+    step,
+    kind: 'hook',
+    phase,
+    ...named,
+    continueOnError: false,
+    location,
+    ...(parent !== undefined && { parent }),
+  };
   return runCommandStep(stage, label, makeSpec, { keepStdout: false });
 }
 
 /** Name and title for the journal; a hook that cannot be made out keeps the name it was given and becomes broken when it runs. */
-function labelNames(hook: HookDefinition, makeSpec: () => { readonly name: string; readonly title: string }): { name: string; title: string } {
+function labelNames(
+  hook: HookDefinition,
+  makeSpec: () => { readonly name: string; readonly title: string },
+): { name: string; title: string } {
   try {
     const { name, title } = makeSpec();
     return { name, title };

@@ -24,8 +24,10 @@ import {
 export interface CommandOptions {
   /** The whole stdout is named by a later expression. */
   readonly keepStdout: boolean;
-  /** Nodes already chosen, instead of the spec's selector. */
-  readonly nodes?: readonly Node[];
+  /** Told what will run where, before anything does. */
+  readonly onTargets?: (targets: readonly Target[]) => void;
+  /** Has the last word on how the step went. */
+  readonly judge?: (body: BodyOutcome) => BodyOutcome;
 }
 
 /** A command as a step of its own: journal entries, hooks, all its nodes. `makeSpec` may throw: the step is then broken. */
@@ -41,16 +43,17 @@ export async function runCommandStep(
   let targets: readonly Target[];
   try {
     spec = makeSpec();
-    nodes = options.nodes ?? nodesFor(stage, label.step, spec.nodes, spec.pick);
+    nodes = nodesFor(stage, label.step, spec.nodes, spec.pick);
     // Everything is rendered before anything runs: a mistake on the last node must not be found after the first has acted.
     targets = nodes.map((node) => renderTarget(stage, label.step, spec, node));
   } catch (error) {
     return endUnrendered(stage, label, startedAt, error);
   }
+  options.onTargets?.(targets);
   const names = nodes.map((node) => node.name);
   noteStarted(stage, label, names, startedAt);
   const body = await runHooks(stage, label, spec.hooks, () => runOnNodes(stage, label, spec, targets, options.keepStdout));
-  return noteFinished(stage, label, names, startedAt, body);
+  return noteFinished(stage, label, names, startedAt, options.judge?.(body) ?? body);
 }
 
 /** A step whose command, nodes or marks could not be made out; foreign errors are bugs and pass on. */
@@ -117,7 +120,13 @@ function checkAllEqual(results: readonly NodeResult[]): Check {
     const key = result.stdout.trimmedSha256 ?? `?${result.node}`;
     groups.set(key, [...(groups.get(key) ?? []), result.node]);
   }
-  const textOf = (node: string): string => JSON.stringify(results.find((result) => result.node === node)?.stdout.text.trim().slice(0, 120));
+  const textOf = (node: string): string =>
+    JSON.stringify(
+      results
+        .find((result) => result.node === node)
+        ?.stdout.text.trim()
+        .slice(0, 120),
+    );
   const actual = [...groups.values()].map((nodes) => `${nodes.join(', ')}: ${textOf(nodes[0] as string)}`).join('; ');
   return { matcher: 'all_equal', expected: 'the same output on all nodes', actual: actual.slice(0, 500), ok: groups.size <= 1 };
 }

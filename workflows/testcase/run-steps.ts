@@ -1,0 +1,130 @@
+import { condition } from '@temporalio/workflow';
+import { stepStatus } from '../../dsl/expand/step-graph.ts';
+import type { StepProgress } from '../../dsl/expand/step-graph.ts';
+import { evaluateCondition, usesStatus } from '../../dsl/expression/cel.ts';
+import type { PlannedStep } from '../../dsl/model/plan.ts';
+import { isBad } from '../../dsl/model/verdict.ts';
+import { isSuiteError } from '../base/engine-bug.ts';
+import type { StepOutcome } from '../step/stage.ts';
+import { stageScope } from '../step/stage.ts';
+import { breakStep, runStep, skipStep } from './run-step.ts';
+import type { LiveFault } from './live-fault.ts';
+import type { StepState, TestcaseStage } from './testcase-stage.ts';
+import { changed, createStepState } from './testcase-stage.ts';
+
+/**
+ * Runs the steps in the order of their needs. Every step is a promise that waits for its needs; nothing here uses timers, so that
+ * whatever an event makes possible is scheduled in the same activation and carries the journal for nothing.
+ * Rejects only with a bug of ours, after every step has ended.
+ */
+export async function runSteps(stage: TestcaseStage): Promise<void> {
+  const { steps } = stage.graph;
+  for (const step of steps) stage.steps.set(step.id, createStepState());
+  const counts = { waiting: steps.length, running: 0 };
+  void stage.stopped.promise.then(() => giveUpRecoveries(stage));
+  void giveUpHopelessWaits(stage, counts);
+  const settled = await Promise.allSettled(
+    steps.map(async (step) => {
+      for (const need of step.needs) await stateOf(stage, need.step)[need.moment].promise;
+      counts.waiting--;
+      counts.running++;
+      try {
+        finish(stage, step, await decideAndRun(stage, step));
+      } catch (error) {
+        // A bug of ours: what runs is cancelled, what waits is skipped, cleanup follows.
+        stage.stop({ kind: 'cancel', reason: 'engine bug' });
+        endMoments(stateOf(stage, step.id));
+        throw error;
+      } finally {
+        counts.running--;
+      }
+    }),
+  );
+  for (const each of settled) if (each.status === 'rejected') throw each.reason;
+}
+
+/**
+ * A step that needs `<fault>.recovered` of a fault that only the end of the testcase undoes would wait for ever. When nothing runs and
+ * no fault ends by itself, the moment never comes. A condition is looked at only when all promises have settled, so `running` is true then.
+ */
+async function giveUpHopelessWaits(stage: TestcaseStage, counts: { readonly waiting: number; readonly running: number }): Promise<void> {
+  while (counts.waiting > 0) {
+    await condition(() => counts.waiting === 0 || (counts.running === 0 && !stage.faults.some(endsByItself)));
+    giveUpRecoveries(stage);
+    // Lets the steps that waited go on before the next look.
+    await condition(() => counts.running > 0 || counts.waiting === 0);
+  }
+}
+
+function giveUpRecoveries(stage: TestcaseStage): void {
+  for (const state of stage.steps.values()) state.recovered.resolve();
+}
+
+function endsByItself(fault: LiveFault): boolean {
+  return !fault.ended.settled && (fault.input.durationMs !== undefined || fault.released);
+}
+
+async function decideAndRun(stage: TestcaseStage, step: PlannedStep): Promise<StepOutcome> {
+  if (step.kind === 'parallel') return runStep(stage, step);
+  const decision = decide(stage, step);
+  if (decision.kind === 'broken') return breakStep(stage, step, decision.error);
+  if (decision.kind === 'skip') return skipStep(stage, step, decision.reason);
+  stage.marks.set(`${step.id}.started`, Date.now());
+  // After a stop only steps that ask for it get here; they must not run in the scope that was cancelled.
+  return (stage.stopped.settled ? stage.cleanup : stage.work).run(() => runStep(stage, step));
+}
+
+type Decision =
+  | { readonly kind: 'run' }
+  | { readonly kind: 'skip'; readonly reason: string }
+  | { readonly kind: 'broken'; readonly error: unknown };
+
+/** suite-language §8: the default is `success()`; an `if` without a status function says nothing about failures. */
+function decide(stage: TestcaseStage, step: PlannedStep): Decision {
+  const progress = new Map<string, StepProgress>();
+  for (const [id, state] of stage.steps) progress.set(id, state.progress);
+  const status = stepStatus(stage.graph, step.id, progress);
+  const stop = stage.stopped.value;
+  try {
+    if (step.if === undefined || !usesStatus(step.if)) {
+      if (stop) return { kind: 'skip', reason: stop.reason };
+      if (!status.success) return { kind: 'skip', reason: status.blockedBy ?? 'after a step that did not pass' };
+      if (step.if === undefined) return { kind: 'run' };
+    }
+    const holds = evaluateCondition(step.if, {
+      values: stageScope(stage),
+      // After a stop nothing succeeds or fails any more: only always() and cancelled() hold.
+      status: { success: status.success && !stop, failure: status.failure && !stop, always: true, cancelled: stop !== undefined },
+    });
+    return holds ? { kind: 'run' } : { kind: 'skip', reason: stop ? stop.reason : `if: ${step.if} is false` };
+  } catch (error) {
+    if (!isSuiteError(error)) throw error;
+    return { kind: 'broken', error };
+  }
+}
+
+function finish(stage: TestcaseStage, step: PlannedStep, outcome: StepOutcome): void {
+  const state = stateOf(stage, step.id);
+  stage.outcomes.set(step.id, outcome);
+  if (outcome.verdict !== 'skipped') stage.marks.set(`${step.id}.finished`, outcome.finishedAt);
+  state.progress = { state: 'finished', verdict: outcome.verdict, moments: state.moments };
+  if (isBad(outcome.verdict) && !step.continueOnError && step.kind !== 'parallel') {
+    stage.causes.push({ verdict: outcome.verdict as 'failed', reason: outcome.reason ?? outcome.verdict, step: step.id });
+  }
+  endMoments(state);
+  changed(stage);
+}
+
+/** Moments that did not come by now never will, but for the recovery of a fault that is in effect. */
+function endMoments(state: StepState): void {
+  state.started.resolve();
+  state.verified.resolve();
+  if (!state.moments.has('started')) state.recovered.resolve();
+  state.finished.resolve();
+}
+
+function stateOf(stage: TestcaseStage, id: string): StepState {
+  const state = stage.steps.get(id);
+  if (!state) throw new Error(`step "${id}" is not in the plan`);
+  return state;
+}
