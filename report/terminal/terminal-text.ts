@@ -39,7 +39,7 @@ export function padColumns(text: string, width: number, side: 'left' | 'right' =
   return side === 'right' ? text + blanks : blanks + text;
 }
 
-const ZERO = /^[\p{Mark}\u200b-\u200f\ufe00-\ufe0f]$/u;
+const ZERO = /^(?:\p{Mark}|[\u200b-\u200f])$/u;
 const WIDE =
   /^(?:\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Emoji_Presentation}|[\u3000-\u303e\uff01-\uff60\uffe0-\uffe6])$/u;
 
