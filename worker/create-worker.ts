@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
@@ -55,7 +54,6 @@ export async function createWorkers(
     homeDir: paths.home,
     storeDir: process.env['ONETEAR_STORE'] || paths.storeDir,
     hostId,
-    client: new Client({ connection, namespace, dataConverter }),
     log: {
       debug: (message, fields) => logLine('DEBUG', message, fields),
       info: (message, fields) => logLine('INFO', message, fields),

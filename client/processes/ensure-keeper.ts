@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, utimesSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answers } from '../../worker/answers.ts';
@@ -11,6 +11,7 @@ import { filesOf, keeperArguments } from './keeper-config.ts';
 import type { KeeperFiles, KeeperState } from './keeper-state.ts';
 import { readKeeperState } from './keeper-state.ts';
 import { locateTemporal } from './locate-temporal.ts';
+import { logTail } from './log-tail.ts';
 import { processError } from './process-error.ts';
 import type { SupervisedProcess } from './supervised-process.ts';
 import { startDetached } from './supervised-process.ts';
@@ -139,14 +140,4 @@ function endpointOf(state: KeeperState): Endpoint {
 function failed(what: string, files: KeeperFiles): Error {
   const tail = [files.keeperLog, files.serverLog, files.workerLog].flatMap((file) => logTail(file, 8).map((line) => `  ${line}`));
   return processError('KEEPER_FAILED', [what, `logs in ${path.dirname(files.keeperLog)}, their last lines:`, ...tail].join('\n'));
-}
-
-/** Last lines of a log file; none when there is no file. */
-export function logTail(file: string, lines: number): string[] {
-  try {
-    return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-lines).filter(Boolean);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
 }
