@@ -16,11 +16,11 @@ export interface Attendance {
   /** Details of the last heartbeat of the attempt before, a hint. */
   readonly lastDetails: unknown;
   /** Tells the server that we live; how we learn of a cancel. */
-  beat(details?: unknown): void;
+  readonly beat: (details?: unknown) => void;
   /** `undefined` while there is nothing to stop for. */
-  stopped(): Stop | undefined;
+  readonly stopped: () => Stop | undefined;
   /** Calls back once when it is to stop. Returns a function that forgets the callback. */
-  onStop(callback: () => void): () => void;
+  readonly onStop: (callback: () => void) => () => void;
 }
 
 /** `cancel`: the workflow wants the command ended. `detach`: leave everything as it is, another attempt or nobody goes on. */
@@ -50,6 +50,35 @@ export function currentAttendance(): Attendance {
   };
 }
 
+const BEAT_MS = 1_000;
+
+/**
+ * Does the work with a heartbeat every second, from the first second on: connecting, waiting and judging may all outlast the heartbeat timeout.
+ * Work that hangs for ever is ended by the activity's start-to-close timeout. `details` is asked for each time.
+ */
+export async function withHeartbeat<T>(attendance: Attendance, details: () => unknown, work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => attendance.beat(details()), BEAT_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Waits, but not beyond the order to stop. */
+export async function pause(attendance: Attendance, waitMs: number): Promise<void> {
+  if (attendance.stopped() !== undefined || waitMs <= 0) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      forget();
+      resolve();
+    };
+    const timer = setTimeout(done, waitMs);
+    const forget = attendance.onStop(done);
+  });
+}
+
 /** What to throw when detached: the server lets another attempt go on, or does not listen any more. */
 export function detached(): Error {
   return ApplicationFailure.create({
@@ -65,14 +94,17 @@ export function cancelled(result: NodeResult): Error {
   return new CancelledFailure(result.reason ?? 'cancelled', [result]);
 }
 
-/** The failure of a step with a verdict other than passed. With `nextTryInMs` the server starts the next try. */
-export function stepFailed(result: NodeResult, nextTryInMs?: number): Error {
+/**
+ * The failure of a step with a verdict other than passed. `again`: `never`; `policy` = when the activity's retry policy says;
+ * a number = the server starts the next try after that many milliseconds.
+ */
+export function stepFailed(result: NodeResult, again: 'never' | 'policy' | number): Error {
   return ApplicationFailure.create({
     message: result.reason ?? result.verdict,
     type: FAILURE.stepFailed,
-    nonRetryable: nextTryInMs === undefined,
+    nonRetryable: again === 'never',
     details: [result],
     category: ApplicationFailureCategory.BENIGN,
-    ...(nextTryInMs === undefined ? {} : { nextRetryDelay: nextTryInMs }),
+    ...(typeof again === 'number' ? { nextRetryDelay: again } : {}),
   });
 }

@@ -1,7 +1,7 @@
 import type { NodeResult, TrySummary } from '../dsl/model/result.ts';
 import type { RetryPolicy } from '../dsl/model/suite.ts';
 import type { RunCommandInput } from '../dsl/model/workflow-io.ts';
-import { type Attendance, cancelled, currentAttendance, stepFailed } from './attendance.ts';
+import { type Attendance, cancelled, currentAttendance, stepFailed, withHeartbeat } from './attendance.ts';
 import type { ActivityDeps } from './deps.ts';
 import { type Judgement, judgeTry, type JudgeRules } from './judge/judge-try.ts';
 import { type JobLook, lookAtJobs, readJobText, settleJob } from './nodes/job.ts';
@@ -9,7 +9,7 @@ import { jobName } from './nodes/job-name.ts';
 import { isNodeError } from './nodes/node-error.ts';
 import { nodePool } from './nodes/node-pool.ts';
 import type { NodeSession } from './nodes/node-session.ts';
-import { runType } from './run-types.ts';
+import { runType, wasCancelled } from './run-types.ts';
 
 /**
  * Activity `runCommand`: one command on one node, with the tries its user allowed.
@@ -24,14 +24,24 @@ export function createRunCommand(deps: ActivityDeps): (input: RunCommandInput) =
 
 /** The activity with its attendance given; for tests without a server. */
 export async function runCommand(deps: ActivityDeps, input: RunCommandInput, attendance: Attendance): Promise<NodeResult> {
-  const base = jobName(input.run, input.address, input.node.name);
-  const found = attendance.attempt === 1 ? FIRST : await findTry(deps, input, attendance, base);
-  const { number, earlierTries } = found;
-  const job = `${base}.t${number}`;
-  const tries = { tries: number, earlierTries };
+  // A hint for the next attempt, nothing more: that the job was certainly started.
+  let startedJob: string | undefined;
+  const details = (): unknown => (startedJob === undefined ? undefined : { job: startedJob });
+  return withHeartbeat(attendance, details, () => runTry(deps, input, attendance, (job) => (startedJob = job)));
+}
 
+async function runTry(
+  deps: ActivityDeps,
+  input: RunCommandInput,
+  attendance: Attendance,
+  onStarted: (job: string) => void,
+): Promise<NodeResult> {
+  const base = jobName(input.run, input.address, input.node.name);
+  const { number, earlierTries, begin } = attendance.attempt === 1 ? FIRST : await findTry(deps, input, attendance, base);
+  const job = `${base}.t${number}`;
+  const pool = nodePool(deps);
   const execution = await runType(input.command.run).execute({
-    place: { pool: nodePool(deps), node: input.node, identity: input.command, attendance, begin: found.begin },
+    place: { pool, node: input.node, identity: input.command, attendance, begin, onStarted },
     job,
     run: input.run,
     address: input.address,
@@ -40,13 +50,11 @@ export async function runCommand(deps: ActivityDeps, input: RunCommandInput, att
     timeoutMs: input.timeoutMs,
     scope: input.scope,
   });
-  const judgement = await judgeTry(execution, rulesOf(deps, input), tries);
+  const judgement = await judgeTry(execution, rulesOf(deps, input), { tries: number, earlierTries });
   const { result } = judgement;
   if (result.verdict === 'passed') return result;
-  if (execution.kind === 'ended' && execution.how === 'cancel') throw cancelled(result);
-  if (execution.kind === 'not_run' && execution.code === 'cancelled') throw cancelled(result);
-  if (!triesAgain(judgement, number, input.retry)) throw stepFailed(result);
-  const pool = nodePool(deps);
+  if (wasCancelled(execution)) throw cancelled(result);
+  if (!triesAgain(judgement, number, input.retry)) throw stepFailed(result, 'never');
   await settleJob(await pool.session(input.node, input.command, input.node.connectWithinMs), job, result.reason ?? '');
   throw stepFailed(result, delayAfter(number, input.retry));
 }
@@ -85,13 +93,13 @@ async function findTry(deps: ActivityDeps, input: RunCommandInput, attendance: A
   // Every settled try took one attempt; if there were more, one of them may have started this try.
   const triedBefore = attendance.attempt > number;
   const rebooted = input.incarnation !== undefined && input.incarnation !== session.incarnation;
-  const wasStarted = startedJob(attendance.lastDetails) === jobs[index];
+  const wasStarted = jobOf(attendance.lastDetails) === jobs[index];
   // A try that may have been started on an earlier incarnation, or whose records are gone, is not started again: it is looked for, and lost.
   const lost = triedBefore && (rebooted || (wasStarted && state === 'absent'));
   return { number, begin: unknown && !lost ? 'start' : 'attach', earlierTries };
 }
 
-function startedJob(details: unknown): string | undefined {
+function jobOf(details: unknown): string | undefined {
   return typeof details === 'object' && details !== null && 'job' in details && typeof details.job === 'string' ? details.job : undefined;
 }
 

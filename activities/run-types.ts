@@ -43,3 +43,8 @@ export function runType(type: RunType): Command<JobContext, Execution> {
     }
   );
 }
+
+/** True when the workflow's cancel ended the job, or came before it had begun. */
+export function wasCancelled(execution: Execution): boolean {
+  return (execution.kind === 'ended' && execution.how === 'cancel') || (execution.kind === 'not_run' && execution.code === 'cancelled');
+}

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
 
 import type { WatchOwnerInput } from '../dsl/model/workflow-io.ts';
-import { currentAttendance, detached } from './attendance.ts';
+import { currentAttendance, detached, pause, withHeartbeat } from './attendance.ts';
 import type { ActivityDeps } from './deps.ts';
 
 const EVERY_MS = 3_000;
@@ -18,6 +18,7 @@ export function createWatchOwner(deps: ActivityDeps): (input: WatchOwnerInput) =
     const context = Context.current();
     const attendance = currentAttendance();
     const handle = context.client.workflow.getHandle(workflowId, runId, { followRuns: false });
+    return withHeartbeat(attendance, () => undefined, async () => {
     for (;;) {
       try {
         const { status } = await handle.describe();
@@ -26,24 +27,11 @@ export function createWatchOwner(deps: ActivityDeps): (input: WatchOwnerInput) =
         if (error instanceof WorkflowNotFoundError) return { status: 'NOT_FOUND' };
         deps.log.debug('the owner of a fault cannot be described', { workflowId, error: String(error) });
       }
-      attendance.beat();
-      await pauseUnlessStopped(attendance.onStop, EVERY_MS);
+      await pause(attendance, EVERY_MS);
       const stop = attendance.stopped();
       if (stop === 'cancel') return { status: 'UNWATCHED' };
       if (stop === 'detach') throw detached();
     }
+    });
   };
-}
-
-/** Waits, but not beyond the order to stop. */
-async function pauseUnlessStopped(onStop: (callback: () => void) => () => void, waitMs: number): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      forget();
-      resolve();
-    };
-    const timer = setTimeout(done, waitMs);
-    const forget = onStop(done);
-  });
 }

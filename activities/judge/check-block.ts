@@ -1,10 +1,15 @@
+import { checkMatchers, failureReason, type Sample } from '../../dsl/expression/match.ts';
 import type { Check, MatcherBlock } from '../../dsl/model/matcher.ts';
 import type { Expression, ValueMap } from '../../dsl/model/value.ts';
 import type { Scan } from './scan-output.ts';
-import { shortText, streamChecks, withoutStreamed } from './stream-checks.ts';
+import { shortText, streamChecks, withoutStreamed, type StreamBlock } from './stream-checks.ts';
+import { testPatterns } from './test-patterns.ts';
 
 /** Output beyond this is not loaded: conditions that need the text are then undecidable. */
 export const TEXT_CAP = 64 * 1024 * 1024;
+/** Up to this size the text is at hand anyway, and all conditions look at it. */
+const AT_HAND = 1024 * 1024;
+const TOO_SLOW = 'condition too slow';
 
 /** What a block is checked against. */
 export interface Examined {
@@ -12,50 +17,87 @@ export interface Examined {
   readonly stderr: Scan;
   readonly exitCode: number | null;
   readonly durationMs: number;
-  /** Of a module. */
-  readonly outputs: ValueMap;
 }
 
-/** How much of each stream must be kept as text for a block and outputs: nothing, when one pass decides all. */
+/** How much of each stream must be kept as text: little, when one pass decides all that is asked. */
 export function keepBytesFor(
   block: MatcherBlock,
   outputs: { readonly [name: string]: Expression },
-  keepStdout: boolean,
 ): { readonly stdout: number; readonly stderr: number } {
-  const rest = withoutStreamed(block);
-  const expressions = Object.keys(outputs).length > 0 || block.expr !== undefined;
-  const own = Object.keys(rest).filter((key) => key !== 'exit_code' && key !== 'duration' && key !== 'stderr' && key !== 'all_equal');
-  const errKeys = Object.keys(block.stderr === undefined ? {} : withoutStreamed(block.stderr));
+  const expressions = Object.keys(outputs).length > 0 || block.expr !== undefined || block.stderr?.expr !== undefined;
+  const { exit_code: _code, duration: _duration, all_equal: _equal, stderr, ...own } = withoutStreamed(block);
+  const errKeys = stderr === undefined ? [] : Object.keys(withoutStreamed(stderr));
   return {
-    stdout: own.length > 0 || expressions ? TEXT_CAP : keepStdout ? 16 * 1024 + 1 : 0,
-    stderr: errKeys.length > 0 || expressions ? TEXT_CAP : 0,
+    stdout: expressions || Object.keys(own).length > 0 ? TEXT_CAP : AT_HAND,
+    stderr: expressions || errKeys.length > 0 ? TEXT_CAP : AT_HAND,
   };
 }
 
-/** Checks all conditions of a block. `reason`: one line for what is not met, reason first. */
+/** The sample as expressions and matchers see it. */
+export function sampleOf(examined: Examined): Sample {
+  return {
+    exitCode: examined.exitCode,
+    stdout: examined.stdout.text,
+    stderr: examined.stderr.text,
+    durationSeconds: examined.durationMs / 1_000,
+    stdoutCut: examined.stdout.cut,
+    stderrCut: examined.stderr.cut,
+  };
+}
+
+/**
+ * Checks all conditions of a rendered block, each by itself. Long output is decided from its scan, regular expressions in a thread with a time limit,
+ * the rest by the matchers of the language. `implicitExitCode` false: the exit code counts only if written (`never`).
+ */
 export async function checkBlock(
   block: MatcherBlock,
   examined: Examined,
   scope: ValueMap,
-): Promise<{ readonly checks: readonly Check[]; readonly reason: string }> {
-  void scope;
-  const checks: Check[] = [];
-  const code = block.exit_code ?? 0;
-  if (code !== 'any') {
-    checks.push({
-      matcher: 'exit_code',
-      expected: JSON.stringify(code),
-      actual: String(examined.exitCode),
-      ok: typeof code === 'number' ? examined.exitCode === code : 'undecidable',
-    });
+  implicitExitCode = true,
+): Promise<readonly Check[]> {
+  const { stderr: errBlock, ...own } = block;
+  const out = splitBlock(own, examined.stdout);
+  const err = errBlock === undefined ? undefined : splitBlock(errBlock, examined.stderr);
+  const plain: MatcherBlock = err === undefined ? out.plain : { ...out.plain, stderr: err.plain };
+  const checks = [...checkMatchers(plain, sampleOf(examined), { values: scope }, { implicitExitCode })];
+  checks.push(...streamChecks(out.streamed, examined.stdout));
+  checks.push(...(await patternChecks(own, examined.stdout)));
+  if (err !== undefined && errBlock !== undefined) {
+    checks.push(...streamChecks(err.streamed, examined.stderr, 'stderr'));
+    checks.push(...(await patternChecks(errBlock, examined.stderr, 'stderr')));
   }
-  checks.push(...streamChecks(block, examined.stdout));
-  if (block.stderr !== undefined) checks.push(...streamChecks(block.stderr, examined.stderr, 'stderr'));
-  for (const key of Object.keys(withoutStreamed(block))) {
-    if (key !== 'exit_code' && key !== 'stderr' && key !== 'all_equal') {
-      checks.push({ matcher: key, expected: key, actual: shortText(examined.stdout), ok: 'undecidable' });
-    }
-  }
-  const bad = checks.filter(({ ok }) => ok !== true);
-  return { checks, reason: bad.map((check) => `${check.matcher}: expected ${check.expected}, got ${check.actual}`).join('; ') };
+  return checks;
+}
+
+/** One line for why checks are not all met, the reason first; empty when they are. */
+export function reasonOf(checks: readonly Check[], examined: Examined): string {
+  const slow = checks.find(({ ok, actual }) => ok === 'undecidable' && actual.startsWith(TOO_SLOW));
+  if (slow !== undefined && checks.every(({ ok }) => ok !== false)) return `${slow.actual}: ${slow.matcher} ${slow.expected}`;
+  return failureReason(checks, { stdout: examined.stdout.excerpt, stderr: examined.stderr.excerpt });
+}
+
+/** Which conditions of one stream are decided by whom. */
+function splitBlock(block: MatcherBlock | StreamBlock, scan: Scan): { readonly plain: MatcherBlock; readonly streamed: StreamBlock } {
+  const { matches: _matches, not_matches: _not, ...rest } = block as MatcherBlock;
+  if (scan.bytes <= AT_HAND) return { plain: rest, streamed: {} };
+  return { plain: withoutStreamed(rest), streamed: rest };
+}
+
+async function patternChecks(block: StreamBlock, scan: Scan, path?: 'stderr'): Promise<readonly Check[]> {
+  const wanted = [
+    ...(block.matches ?? []).map((pattern) => ({ matcher: 'matches', pattern })),
+    ...(block.not_matches ?? []).map((pattern) => ({ matcher: 'not_matches', pattern })),
+  ];
+  const outcomes = await testPatterns(
+    scan.text,
+    wanted.map(({ pattern }) => pattern),
+  );
+  return wanted.map(({ matcher, pattern }, index): Check => {
+    const common = { matcher, ...(path === undefined ? {} : { path }), expected: `/${pattern}/` };
+    const found = outcomes[index];
+    if (found === undefined || found.outcome === 'slow') return { ...common, actual: `${TOO_SLOW} (10 s)`, ok: 'undecidable' };
+    if (found.outcome === 'invalid') return { ...common, actual: found.message ?? 'no regular expression', ok: 'undecidable' };
+    if (found.outcome === 'match') return { ...common, actual: shortText(scan), ok: matcher === 'matches' };
+    return { ...common, actual: shortText(scan), ok: scan.cut ? 'undecidable' : matcher === 'not_matches' };
+  });
 }

@@ -1,56 +1,35 @@
 import { evaluateExpression, ExpressionError, namesIn } from '../../dsl/expression/cel.ts';
+import { resultValues } from '../../dsl/expression/match.ts';
 import type { Expression, Value, ValueMap } from '../../dsl/model/value.ts';
-import type { Execution } from '../run-types.ts';
-import type { Scan } from './scan-output.ts';
+import { type Examined, sampleOf } from './check-block.ts';
 
 /** Outputs of a step together, as JSON. */
 const OUTPUTS_LIMIT = 16 * 1024;
 
 /**
- * Values of a command's `outputs`, over `stdout stderr exit_code json duration` and the names in scope; a module's own outputs come first.
- * A value that cannot be computed is a problem of the step, with the expression's name.
+ * Values of a command's `outputs`, over `stdout stderr exit_code json duration` and the names in scope; `own` are those that a module named itself.
+ * A value that cannot be computed is a problem of the step, with the output's name.
  */
 export function evaluateOutputs(
-  rules: { readonly outputs: { readonly [name: string]: Expression }; readonly scope: ValueMap },
-  execution: Execution & { readonly kind: 'ended' },
-  streams: { readonly stdout: Scan; readonly stderr: Scan },
+  expressions: { readonly [name: string]: Expression },
+  scope: ValueMap,
+  examined: Examined,
+  own: ValueMap = {},
 ): { readonly outputs: ValueMap } | { readonly problem: string } {
-  const outputs: { [name: string]: Value } = { ...execution.outputs };
-  for (const [name, expression] of Object.entries(rules.outputs)) {
-    const names = namesIn(expression);
-    if (streams.stdout.cut && (names.has('stdout') || names.has('json'))) {
-      return { problem: `outputs.${name}: stdout has ${streams.stdout.bytes} bytes, more than an expression may read` };
-    }
-    const values: { [name: string]: Value } = {
-      ...rules.scope,
-      stdout: streams.stdout.text,
-      stderr: streams.stderr.text,
-      exit_code: execution.exitCode,
-      duration: execution.durationMs / 1_000,
-    };
-    if (names.has('json')) {
-      const parsed = parseJson(streams.stdout.text);
-      if (parsed === undefined) return { problem: `outputs.${name}: stdout is not JSON` };
-      values['json'] = parsed.value;
-    }
+  const outputs: { [name: string]: Value } = { ...own };
+  for (const [name, expression] of Object.entries(expressions)) {
     try {
-      outputs[name] = evaluateExpression(expression, { values });
+      const names = namesIn(expression);
+      if (examined.stdout.cut && (names.has('stdout') || names.has('json'))) {
+        return { problem: `outputs.${name}: stdout has ${examined.stdout.bytes} bytes, more than an expression may read` };
+      }
+      outputs[name] = evaluateExpression(expression, { values: { ...scope, ...resultValues(expression, sampleOf(examined)) } });
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      return { problem: `outputs.${name}: ${error.message}` };
+      return { problem: `outputs.${name}: ${error.problem.message}` };
     }
   }
   const size = Buffer.byteLength(JSON.stringify(outputs));
   if (size > OUTPUTS_LIMIT) return { problem: `the outputs take ${size} bytes together, more than 16 KiB` };
   return { outputs };
-}
-
-/** The parsed value, wrapped because `null` is JSON too; `undefined` when the text is not JSON. */
-export function parseJson(text: string): { readonly value: Value } | undefined {
-  try {
-    return { value: JSON.parse(text) as Value };
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -4,8 +4,8 @@ import type { NodeResult, StreamExcerpt } from '../../dsl/model/result.ts';
 import type { RetryReason } from '../../dsl/model/suite.ts';
 import type { Expression, ValueMap } from '../../dsl/model/value.ts';
 import type { Execution } from '../run-types.ts';
-import { textOutput, type Output } from '../nodes/job-output.ts';
-import { checkBlock, keepBytesFor } from './check-block.ts';
+import type { Output } from '../nodes/job-output.ts';
+import { checkBlock, type Examined, keepBytesFor, reasonOf } from './check-block.ts';
 import { evaluateOutputs } from './evaluate-outputs.ts';
 import { type Scan, scanOutput } from './scan-output.ts';
 import { needlesOf } from './stream-checks.ts';
@@ -34,25 +34,57 @@ export interface Judgement {
 export const INLINE_LIMIT = 16 * 1024;
 
 /** Looks at an execution's end and output, and says how it went. Pure but for the store: the same execution is always judged the same. */
-export async function judgeTry(
+export async function judgeTry(execution: Execution, rules: JudgeRules, tries: Pick<NodeResult, 'tries' | 'earlierTries'>): Promise<Judgement> {
+  const { result, examined, checks, unknown } = await examineTry(execution, rules, tries);
+  if (unknown !== undefined || examined === undefined) return { result: { ...result, verdict: 'broken', reason: unknown ?? 'unknown' } };
+  if (result.timedOut) {
+    return { result: { ...result, verdict: rules.badVerdict, reason: timeoutReason(result, rules.timeoutMs) }, failure: 'timeout' };
+  }
+  const reason = reasonOf(checks, examined);
+  if (checks.some(({ ok }) => ok === false)) {
+    return { result: { ...result, verdict: rules.badVerdict, reason }, failure: failureOf(checks) };
+  }
+  if (checks.some(({ ok }) => ok === 'undecidable')) return { result: { ...result, verdict: 'broken', reason } };
+
+  if (rules.keepStdout && examined.stdout.bytes > INLINE_LIMIT) {
+    const why = `use outputs: stdout has ${examined.stdout.bytes} bytes, more than the 16 KiB that a later expression may read whole`;
+    return { result: { ...result, verdict: 'broken', reason: why } };
+  }
+  const own = execution.kind === 'ended' ? execution.outputs : undefined;
+  const evaluated = evaluateOutputs(rules.outputs, rules.scope, examined, own);
+  if ('problem' in evaluated) return { result: { ...result, verdict: 'broken', reason: evaluated.problem } };
+  const fullStdout = rules.keepStdout ? { fullStdout: examined.stdout.text } : {};
+  return { result: { ...result, verdict: 'passed', outputs: evaluated.outputs, ...fullStdout } };
+}
+
+/** What can be seen of an execution before a verdict. */
+export interface Examination {
+  readonly result: Omit<NodeResult, 'verdict' | 'reason'>;
+  /** Absent when it did not run, or when nobody can know how it ended. */
+  readonly examined?: Examined;
+  readonly checks: readonly Check[];
+  /** Why nothing can be said: not run, lost, cancelled. */
+  readonly unknown?: string;
+}
+
+/** Reads both streams once and checks `expect`; `implicitExitCode` as in checkBlock. */
+export async function examineTry(
   execution: Execution,
   rules: JudgeRules,
   tries: Pick<NodeResult, 'tries' | 'earlierTries'>,
-): Promise<Judgement> {
-  if (execution.kind === 'not_run') {
-    return { result: { ...blank(rules.node, tries), verdict: 'broken', reason: execution.why } };
-  }
+  implicitExitCode = true,
+): Promise<Examination> {
+  if (execution.kind === 'not_run') return { result: blank(rules.node, { ...tries, tries: tries.tries - 1 }), checks: [], unknown: execution.why };
   const streams = await scanBoth(execution.stdout, execution.stderr, rules);
-  const base = {
+  const result = {
     ...blank(rules.node, tries),
     stdout: excerpt(streams.stdout),
     stderr: excerpt(streams.stderr),
-    incarnation: execution.incarnation,
+    ...(execution.incarnation === '' ? {} : { incarnation: execution.incarnation }),
   };
-  if (execution.kind === 'lost') return { result: { ...base, verdict: 'broken', reason: execution.why } };
-
+  if (execution.kind === 'lost') return { result, checks: [], unknown: execution.why };
   const ran = {
-    ...base,
+    ...result,
     exitCode: execution.exitCode,
     timedOut: execution.how === 'timeout',
     durationMs: execution.durationMs,
@@ -60,38 +92,20 @@ export async function judgeTry(
     finishedAt: execution.finishedAt,
     ...(execution.survivors.length === 0 ? {} : { survivors: execution.survivors }),
   };
-  const alive = execution.survivors.length === 0 ? '' : `; still alive: ${execution.survivors.join(', ')}`;
-  if (execution.how === 'cancel') return { result: { ...ran, verdict: 'broken', reason: `cancelled${alive}` } };
-  if (execution.how === 'timeout') {
-    const reason = `timeout after ${formatDuration(rules.timeoutMs)}${alive}`;
-    return { result: { ...ran, verdict: rules.badVerdict, reason }, failure: 'timeout' };
-  }
+  if (execution.how === 'cancel') return { result: ran, checks: [], unknown: `cancelled${survivorsOf(ran)}` };
+  const examined = { ...streams, exitCode: execution.exitCode, durationMs: execution.durationMs };
+  // A command that was ended at its timeout said only part of what it had to say: no condition over its output is decided.
+  const checks = ran.timedOut ? [] : await checkBlock(rules.expect, examined, rules.scope, implicitExitCode);
+  return { result: { ...ran, checks }, examined, checks };
+}
 
-  const { checks, reason } = await checkBlock(
-    rules.expect,
-    { ...streams, exitCode: execution.exitCode, durationMs: execution.durationMs, outputs: execution.outputs ?? {} },
-    rules.scope,
-  );
-  const judged = { ...ran, checks };
-  if (checks.some(({ ok }) => ok === false)) {
-    return { result: { ...judged, verdict: rules.badVerdict, reason }, failure: failureOf(checks) };
-  }
-  if (checks.some(({ ok }) => ok === 'undecidable')) return { result: { ...judged, verdict: 'broken', reason } };
+/** `timeout after 2s`, and who is still alive. */
+export function timeoutReason(result: Pick<NodeResult, 'survivors'>, timeoutMs: number): string {
+  return `timeout after ${formatDuration(timeoutMs)}${survivorsOf(result)}`;
+}
 
-  if (rules.keepStdout && streams.stdout.bytes > INLINE_LIMIT) {
-    const why = `stdout has ${streams.stdout.bytes} bytes, more than the 16 KiB that a later expression may name: use outputs`;
-    return { result: { ...judged, verdict: 'broken', reason: why } };
-  }
-  const evaluated = evaluateOutputs(rules, execution, streams);
-  if ('problem' in evaluated) return { result: { ...judged, verdict: 'broken', reason: evaluated.problem } };
-  return {
-    result: {
-      ...judged,
-      verdict: 'passed',
-      outputs: evaluated.outputs,
-      ...(rules.keepStdout ? { fullStdout: streams.stdout.text } : {}),
-    },
-  };
+function survivorsOf(result: Pick<NodeResult, 'survivors'>): string {
+  return result.survivors === undefined ? '' : `; still alive: ${result.survivors.join(', ')}`;
 }
 
 /** The worst of what failed, as `retry.when` counts it: an unexpected exit code explains most other failures. */
@@ -100,7 +114,7 @@ function failureOf(checks: readonly Check[]): RetryReason {
 }
 
 async function scanBoth(stdout: Output, stderr: Output, rules: JudgeRules): Promise<{ readonly stdout: Scan; readonly stderr: Scan }> {
-  const keep = keepBytesFor(rules.expect, rules.outputs, rules.keepStdout);
+  const keep = keepBytesFor(rules.expect, rules.outputs);
   const [out, err] = await Promise.all([
     scanOutput(stdout, { needles: needlesOf(rules.expect), keepBytes: keep.stdout, hashTrimmed: rules.hashStdout }, rules.storeDir),
     scanOutput(stderr, { needles: needlesOf(rules.expect.stderr), keepBytes: keep.stderr, hashTrimmed: false }, rules.storeDir),
@@ -137,6 +151,3 @@ export function blank(node: string, tries: Pick<NodeResult, 'tries' | 'earlierTr
     ...tries,
   };
 }
-
-/** For callers that judge text they made themselves. */
-export const noOutput: Output = textOutput('');

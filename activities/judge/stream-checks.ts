@@ -1,11 +1,15 @@
+import { checkCondition, describeCondition } from '../../dsl/expression/value-matcher.ts';
 import type { Check, MatcherBlock } from '../../dsl/model/matcher.ts';
 import type { Scan } from './scan-output.ts';
 
+/** The conditions of a block that look at one stream. */
+export type StreamBlock = Omit<MatcherBlock, 'exit_code' | 'stderr'>;
+
 /** Keys that one pass over a stream decides, however long it is. */
-const STREAMED = ['contains', 'not_contains', 'empty'] as const;
+const STREAMED = ['contains', 'not_contains', 'empty', 'lines'] as const;
 
 /** Texts that a block looks for, to be given to the scan. */
-export function needlesOf(block: Omit<MatcherBlock, 'stderr'> | undefined): readonly string[] {
+export function needlesOf(block: StreamBlock | undefined): readonly string[] {
   return [...(block?.contains ?? []), ...(block?.not_contains ?? [])].map(needleText);
 }
 
@@ -15,14 +19,14 @@ function needleText(value: unknown): string {
 }
 
 /** The block without the keys that `streamChecks` decides. */
-export function withoutStreamed<B extends Omit<MatcherBlock, 'stderr'>>(block: B): B {
+export function withoutStreamed<B extends StreamBlock>(block: B): B {
   const rest = { ...block } as { [key: string]: unknown };
   for (const key of STREAMED) delete rest[key];
   return rest as B;
 }
 
-/** Decides `contains`, `not_contains` and `empty` from a scan. `path` is `stderr` for that stream. */
-export function streamChecks(block: Omit<MatcherBlock, 'stderr'>, scan: Scan, path?: string): readonly Check[] {
+/** Decides `contains`, `not_contains`, `empty` and `lines` from a scan. `path` is `stderr` for that stream. */
+export function streamChecks(block: StreamBlock, scan: Scan, path?: 'stderr'): readonly Check[] {
   const at = path === undefined ? {} : { path };
   const actual = shortText(scan);
   const checks: Check[] = [];
@@ -32,10 +36,14 @@ export function streamChecks(block: Omit<MatcherBlock, 'stderr'>, scan: Scan, pa
   }
   for (const value of block.not_contains ?? []) {
     const text = needleText(value);
-    checks.push({ matcher: 'not_contains', ...at, expected: `no ${JSON.stringify(text)}`, actual, ok: !scan.found.has(text) });
+    checks.push({ matcher: 'not_contains', ...at, expected: JSON.stringify(text), actual, ok: !scan.found.has(text) });
   }
   if (block.empty !== undefined) {
     checks.push({ matcher: 'empty', ...at, expected: block.empty ? 'empty' : 'not empty', actual, ok: scan.blank === block.empty });
+  }
+  if (block.lines !== undefined) {
+    const ok = checkCondition(scan.lines, block.lines).ok === true;
+    checks.push({ matcher: 'lines', ...at, expected: describeCondition(block.lines), actual: String(scan.lines), ok });
   }
   return checks;
 }
@@ -43,6 +51,6 @@ export function streamChecks(block: Omit<MatcherBlock, 'stderr'>, scan: Scan, pa
 /** A stream in a few words, for `actual`. */
 export function shortText(scan: Scan): string {
   if (scan.bytes === 0) return 'empty';
-  const text = scan.excerpt.length > 400 ? `${scan.excerpt.slice(0, 400)}…` : scan.excerpt;
+  const text = scan.excerpt.length > 300 ? `${scan.excerpt.slice(0, 300)}…` : scan.excerpt;
   return scan.truncated ? `${scan.bytes} bytes: ${JSON.stringify(text)}` : JSON.stringify(text);
 }

@@ -162,7 +162,7 @@ while :; do
   [ -n "$sig" ] || break
   if ot_is $c "$cs"; then
     ot_up
-    if [ $k = e ] && [ -L "$j/cancel" ]; then k=c; elif [ $k = e ] && [ $((ot_u - t0)) -ge "$to" ]; then k=t; else continue; fi
+    if [ $k = e ] && [ $((ot_u - t0)) -ge "$to" ]; then k=t; elif [ $k = e ] && [ -L "$j/cancel" ]; then k=c; else continue; fi
     ot_end $c "$id" || ot_left "$j/left"
   fi
 done

@@ -20,6 +20,8 @@ export interface JobPlace {
    * Either way at most one process of this job ever runs.
    */
   readonly begin: 'start' | 'attach';
+  /** The node has said that the job is started. */
+  readonly onStarted?: (job: string) => void;
 }
 
 /** How a job ended, or why that is not known. */
@@ -33,6 +35,8 @@ export type JobOutcome =
       readonly finishedAt: number;
       readonly durationMs: number;
       readonly survivors: readonly string[];
+      /** Node uptime at which it was started, 1/100 s; comparable within one incarnation. */
+      readonly goTicks: number;
       readonly incarnation: string;
       readonly stdout: Output;
       readonly stderr: Output;
@@ -46,7 +50,8 @@ export type JobOutcome =
 /** How far apart the looks are at a job whose end nobody reports to us, ms. */
 const LOOK_FIRST_MS = 20;
 const LOOK_MAX_MS = 1_000;
-const BEAT_MS = 1_000;
+/** Between two looks at a job that reports its own end. */
+const CHECK_MS = 1_000;
 /** TERM, 2 s, KILL and five rounds; beyond it the supervisor is not doing its work. */
 const KILL_SLACK_MS = 10_000;
 
@@ -60,7 +65,6 @@ export async function runJob(place: JobPlace, spec: JobSpec): Promise<JobOutcome
   const { attendance } = place;
   let started = place.begin === 'attach';
   let lookMs = LOOK_FIRST_MS;
-  let beatAt = performance.now() + BEAT_MS;
   let session: NodeSession;
   try {
     session = await place.pool.session(place.node, place.identity, place.node.connectWithinMs);
@@ -80,9 +84,10 @@ export async function runJob(place: JobPlace, spec: JobSpec): Promise<JobOutcome
         if (answer.kind === 'fenced')
           return { kind: 'not_run', code: 'refused', why: `start refused on ${place.node.name}: ${answer.why}` };
         started = true;
+        place.onStarted?.(spec.job);
         reported = answer.kind === 'started';
       }
-      const end = await waitForEnd(session, spec.job, attendance, reported ? BEAT_MS : lookMs);
+      const end = await waitForEnd(session, spec.job, attendance, reported ? CHECK_MS : lookMs);
       if (end !== undefined) {
         const state = parseEnd(end, session.incarnation);
         if (state.kind === 'done' && state.how === 'exit' && state.code !== 126) {
@@ -91,10 +96,6 @@ export async function runJob(place: JobPlace, spec: JobSpec): Promise<JobOutcome
       }
       if (attendance.stopped() === 'detach') throw detached();
       const look = attendance.stopped() === 'cancel' ? await cancelJob(session, spec.job, 'cancel') : await lookAtJob(session, spec.job);
-      if (performance.now() >= beatAt) {
-        attendance.beat({ job: spec.job, incarnation: session.incarnation });
-        beatAt = performance.now() + BEAT_MS;
-      }
       const overdue = overdueMs(look, spec, session);
       if (overdue > KILL_SLACK_MS + place.node.connectWithinMs) {
         return await finish(session, place, spec, await loseJob(session, spec.job, 'not-ended'));
@@ -177,6 +178,7 @@ async function ended(session: NodeSession, place: JobPlace, job: string, look: J
     exitCode: state.how === 'exit' ? state.code : null,
     ...jobTimes(session, job, state),
     survivors: left.split('\n').filter((line) => line !== ''),
+    goTicks: state.goTicks,
     incarnation: state.incarnation,
     stdout,
     stderr,
