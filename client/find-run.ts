@@ -7,7 +7,8 @@ import { usageError } from './cli/cli-error.ts';
 export function findRun(text: string, runs: readonly string[]): string {
   if (text === 'last') {
     const newest = runs[0];
-    if (newest === undefined) throw usageError('CLI_NO_RUNS', 'there is no run yet in this $ONETEAR_HOME', 'Start one: onetear start suite.yaml');
+    if (newest === undefined)
+      throw usageError('CLI_NO_RUNS', 'there is no run yet in this $ONETEAR_HOME', 'Start one: onetear start suite.yaml');
     return newest;
   }
   if (runs.includes(text)) return text;
@@ -15,7 +16,11 @@ export function findRun(text: string, runs: readonly string[]): string {
   const [only, ...others] = matches;
   if (only !== undefined && others.length === 0) return only;
   if (only !== undefined) {
-    throw usageError('CLI_AMBIGUOUS_RUN', `${text} is the beginning of ${matches.length} runs`, `Say which: ${matches.slice(0, 5).join(', ')}`);
+    throw usageError(
+      'CLI_AMBIGUOUS_RUN',
+      `${text} is the beginning of ${matches.length} runs`,
+      `Say which: ${matches.slice(0, 5).join(', ')}`,
+    );
   }
   const known = runs.length === 0 ? 'There is no run yet in this $ONETEAR_HOME.' : `Known, newest first: ${runs.slice(0, 5).join(', ')}`;
   throw usageError('CLI_UNKNOWN_RUN', `no run ${text}`, known);

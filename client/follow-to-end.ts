@@ -1,10 +1,9 @@
 import type { RunEvent } from '../dsl/model/events.ts';
-import { SIGNAL } from '../dsl/model/workflow-io.ts';
 import { EXIT } from '../report/exit-code.ts';
 import { followRun } from './follow/follow-run.ts';
 import type { TailedWorkflow } from './follow/history-tail.ts';
 import { watchInterrupts, type InterruptPolicy } from './follow/interrupts.ts';
-import { createServerLink, type LinkState, type ServerLink } from './follow/server-link.ts';
+import { createServerLink, type ServerLink } from './follow/server-link.ts';
 import type { OpenServer } from './open-server.ts';
 import type { Reporter } from './render/reporter.ts';
 
@@ -13,7 +12,9 @@ export interface FollowToEnd {
   readonly root: TailedWorkflow;
   readonly server: OpenServer;
   /** A new connection when the server is away. */
-  readonly reopen: (signal: AbortSignal) => Promise<OpenServer>;
+  readonly reopen: () => Promise<OpenServer>;
+  /** Looks after what must run beside the run, see reviveKeeper. */
+  readonly keepAlive: () => Promise<void>;
   readonly reporter: Reporter;
   readonly interrupts: InterruptPolicy['first'];
 }
@@ -24,17 +25,29 @@ const CANCEL_DEADLINE_MS = 10_000;
  * Shows a run until it ends and returns its exit code; 2 when the terminal was detached. 0 only when a `run_finished` that
  * says so was seen.
  */
-export async function followToEnd({ run, root, server, reopen, reporter, interrupts }: FollowToEnd): Promise<number> {
+export async function followToEnd({ run, root, server, reopen, keepAlive, reporter, interrupts }: FollowToEnd): Promise<number> {
   const detached = new AbortController();
-  const onState = (state: LinkState): void => reporter.link(state);
-  const link = createServerLink(server, reopen, onState);
+  const ended = new AbortController();
+  let lastProblem = '';
+  const link = createServerLink(server, {
+    reopen,
+    keepAlive: () =>
+      keepAlive().catch((error: unknown) => {
+        const problem = error instanceof Error ? error.message : String(error);
+        if (problem !== lastProblem) reporter.note(problem);
+        lastProblem = problem;
+      }),
+    onState: reporter.link,
+    signal: ended.signal,
+  });
   const stopInterrupts = watchInterrupts({
     first: interrupts,
     onAsk: () => reporter.note(`\n${detachHint(run)}\nPress Ctrl-C again within 2 s to cancel it instead.`),
     onCancel: () => {
       reporter.note('Cancelling: faults are recovered and after hooks run. Ctrl-C again detaches.');
       cancelRun(link, root, detached.signal).catch((error: unknown) => {
-        if (!detached.signal.aborted) reporter.note(`The run could not be cancelled: ${error instanceof Error ? error.message : String(error)}`);
+        if (!detached.signal.aborted)
+          reporter.note(`The run could not be cancelled: ${error instanceof Error ? error.message : String(error)}`);
       });
     },
     onDetach: () => detached.abort(new Error('detached')),
@@ -49,6 +62,7 @@ export async function followToEnd({ run, root, server, reopen, reporter, interru
     if (!detached.signal.aborted) throw error;
   } finally {
     stopInterrupts();
+    ended.abort(new Error('the run is not followed any more'));
     reporter.close();
     await link.server().connection.close();
   }
@@ -71,9 +85,3 @@ export function detachHint(run: string): string {
 export async function cancelRun(link: ServerLink<OpenServer>, root: TailedWorkflow, signal: AbortSignal): Promise<void> {
   await link.call(CANCEL_DEADLINE_MS, signal, ({ client }) => client.workflow.getHandle(root.workflowId).cancel());
 }
-
-/** Asks one testcase to end. `workflowId` is that of its running attempt. */
-export async function cancelTestcase(server: OpenServer, workflowId: string, reason: string): Promise<void> {
-  await server.client.workflow.getHandle(workflowId).signal(SIGNAL.cancelTestcase, { reason });
-}
-

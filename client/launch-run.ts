@@ -38,7 +38,9 @@ export async function launchRun({ run, file, loaded, options, server }: RunToLau
   const resultsDir = prepareResultsDir(options.results, run, io.cwd);
   const info = runInfo({ run, plan, suiteDir, resultsDir }, server);
   const { env, param, k, m, cell, limit, x, maxfail, shard } = options;
-  const kept = Object.fromEntries(Object.entries({ env, param, k, m, cell, limit, x, maxfail, shard }).filter(([, value]) => value !== undefined));
+  const kept = Object.fromEntries(
+    Object.entries({ env, param, k, m, cell, limit, x, maxfail, shard }).filter(([, value]) => value !== undefined),
+  );
   writeRunRequest(runDir, { v: 1, file, suiteDir, texts, seed: plan.seed, options: kept });
   await writeRunRecord(home, runningRecord(info, plan, startedAt));
   try {

@@ -9,7 +9,9 @@ import { CliError } from './cli/cli-error.ts';
 import { EXIT } from '../report/exit-code.ts';
 import type { CliIo } from './cli/io.ts';
 import { pairsToMap, type SuiteOptions } from './cli/options.ts';
-import { openSuite, suiteDigest, SuiteReadError, type SuiteText } from './load-suite.ts';
+import { homeOf } from './home.ts';
+import { failedTestcases } from './last-failed.ts';
+import { openSuite, suiteDigest, SuiteReadError, suiteOfTexts, type SuiteReader, type SuiteText } from './load-suite.ts';
 
 /** A suite that was read, parsed and compiled, with everything found on the way. */
 export interface LoadedPlan {
@@ -25,17 +27,32 @@ export interface LoadedPlan {
   readonly render: (diagnostic: Diagnostic) => string;
 }
 
+export type LoadOptions = SuiteOptions & {
+  /** False for `--no-soak`. */
+  readonly soak?: string | false;
+};
+
+export interface LoadHow {
+  /** What this version cannot run yet is an error, too. */
+  readonly execute: boolean;
+  readonly seed: number;
+  /** Instead of reading the file: texts kept with an earlier run. */
+  readonly texts?: { readonly suiteDir: string; readonly texts: readonly SuiteText[] };
+  /** Only these testcase ids, of those that the options select. */
+  readonly only?: ReadonlySet<string>;
+}
+
 /**
- * Path → text → Suite → Plan. With `execute` what this version cannot run yet is an error, too. Throws a CliError only
- * when the file itself cannot be read; problems in it are `diagnostics`.
+ * Path → text → Suite → Plan. Throws a CliError only when the file itself cannot be read or `--lf` has nothing to go by;
+ * problems of the suite are `diagnostics`.
  */
-export function loadPlan(
+export async function loadPlan(
   file: string,
-  options: SuiteOptions & { readonly failedOnly?: ReadonlySet<string> },
+  options: LoadOptions,
   io: CliIo,
-  { execute, seed }: { readonly execute: boolean; readonly seed: number },
-): LoadedPlan {
-  const reader = readSuite(file, io);
+  { execute, seed, texts: given, only }: LoadHow,
+): Promise<LoadedPlan> {
+  const reader = given ? suiteOfTexts(given.suiteDir, given.texts) : readSuite(file, io);
   const parsed = parseSuite(reader.main, reader.readInclude);
   const texts = reader.texts();
   const digest = suiteDigest(texts);
@@ -60,8 +77,8 @@ export function loadPlan(
 }
 
 /** As {@link loadPlan}, but a suite with errors is a CliError with exit 4 that shows them all. */
-export function loadValidPlan(...args: Parameters<typeof loadPlan>): LoadedPlan & { readonly plan: Plan } {
-  const loaded = loadPlan(...args);
+export async function loadValidPlan(...args: Parameters<typeof loadPlan>): Promise<LoadedPlan & { readonly plan: Plan }> {
+  const loaded = await loadPlan(...args);
   const { plan } = loaded;
   if (!plan || errorsOf(loaded.diagnostics).length > 0) throw invalidSuite(loaded);
   return { ...loaded, plan };
@@ -105,7 +122,7 @@ export function drawSeed(): number {
   return Math.floor(Math.random() * 0x7fffffff);
 }
 
-function readSuite(file: string, io: CliIo): ReturnType<typeof openSuite> {
+function readSuite(file: string, io: CliIo): SuiteReader {
   try {
     return openSuite(file, io.cwd);
   } catch (error) {

@@ -63,6 +63,18 @@ export function openSuite(file: string, cwd: string): SuiteReader {
   };
 }
 
+/** The suite of a run that was started before, from the texts kept with it. */
+export function suiteOfTexts(suiteDir: string, texts: readonly SuiteText[]): SuiteReader {
+  const [main, ...includes] = texts;
+  if (!main) throw new SuiteReadError('SUITE_UNREADABLE', 'the run kept no text of its suite');
+  return {
+    suiteDir,
+    main,
+    readInclude: (path) => includes.find(({ file }) => file === path) ?? { problem: `${path} was not kept with the run` },
+    texts: () => texts,
+  };
+}
+
 /** SHA-256 (hex) over names and texts: same suite, same digest. The name of the main file is left out. */
 export function suiteDigest(texts: readonly SuiteText[]): string {
   const hash = createHash('sha256');

@@ -1,27 +1,56 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import type { LoadedDataConverter } from '@temporalio/common';
-import { homePaths, resolveHome } from '../activities/store/home-paths.ts';
-import type { HomePaths } from '../activities/store/home-paths.ts';
-import { EXIT } from '../report/exit-code.ts';
 import { dataConverter } from '../worker/data-converter.ts';
-import { CliError, usageError } from './cli/cli-error.ts';
+import { isRunning } from '../worker/process-identity.ts';
 import type { CliIo } from './cli/io.ts';
 import type { ConnectionOptions } from './cli/options.ts';
 import type { LinkedServer } from './follow/server-link.ts';
-import { connect, type Target } from './processes/connect.ts';
-import type { Endpoint } from './processes/ensure-keeper.ts';
+import { homeOf } from './home.ts';
+import { connect, wantsCluster } from './processes/connect.ts';
+import { ensureKeeper, type Endpoint } from './processes/ensure-keeper.ts';
+import { filesOf } from './processes/keeper-config.ts';
+import { readKeeperState } from './processes/keeper-state.ts';
 
-/** A Temporal server that answers, and what our workflows need to know of it. */
+/** A Temporal server that answered just now. Whoever opened it closes the connection. */
 export interface OpenServer extends LinkedServer {
   readonly client: Client;
   readonly converter: LoadedDataConverter;
   /** Base URL of the Web UI, when known. */
   readonly ui: string | undefined;
   readonly queues: Endpoint['queues'];
+  /** False: workflows must not set search attributes. */
   readonly searchAttributes: boolean;
 }
 
 export interface ServerChoice extends ConnectionOptions {
-  /** False = start no worker here. */
-  readonly worker: boolean;
+  /** True = a worker polls when this resolves; false = one must already; `ignore` = for verbs that only look. */
+  readonly worker: boolean | 'ignore';
+}
+
+/** The server of these options: a cluster when one is named, else our own, started if need be. Throws what `connect` throws. */
+export async function openServer(choice: ServerChoice, io: CliIo, onProgress: (text: string) => void): Promise<OpenServer> {
+  const { connection, endpoint } = await connect({ ...choice, home: homeOf(io).home, env: { ...io.env }, onProgress });
+  const client = new Client({ connection, namespace: endpoint.namespace, dataConverter });
+  return {
+    connection,
+    client,
+    converter: client.options.loadedDataConverter,
+    namespace: endpoint.namespace,
+    ui: endpoint.uiUrl ?? undefined,
+    queues: endpoint.queues,
+    searchAttributes: endpoint.searchAttributes,
+  };
+}
+
+/**
+ * Starts a keeper again that died under a run we follow: server and worker live on without it, but nobody would restart them.
+ * Leaves a living one alone, also of another build: two followers of different builds must not replace each other's worker.
+ */
+export async function reviveKeeper(choice: ServerChoice, io: CliIo): Promise<void> {
+  const env = { ...io.env };
+  if (wantsCluster({ address: choice.address, profile: choice.profile, env })) return;
+  const { home } = homeOf(io);
+  const state = readKeeperState(filesOf({ home, kind: 'embedded', binary: '' }).stateFile);
+  if (state && isRunning(state.keeper)) return;
+  await ensureKeeper(home, { env });
 }

@@ -13,6 +13,8 @@ export async function rootOf(server: OpenServer, record: RunRecord): Promise<Tai
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const message = `the server does not know run ${record.run}: it was started on another one, or its history was deleted`;
-    throw new CliError('RUN_NOT_ON_SERVER', EXIT.unreachable, message, { hint: 'Name its server with --address, --namespace or --profile.' });
+    throw new CliError('RUN_NOT_ON_SERVER', EXIT.unreachable, message, {
+      hint: 'Name its server with --address, --namespace or --profile.',
+    });
   }
 }

@@ -33,7 +33,10 @@ export function prepareResultsDir(wanted: string | undefined, run: string, cwd: 
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
-    throw usageError('CLI_RESULTS_UNWRITABLE', `the results folder ${folder} cannot be made: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageError(
+      'CLI_RESULTS_UNWRITABLE',
+      `the results folder ${folder} cannot be made: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   return folder;
 }
@@ -67,7 +70,10 @@ export function runningRecord(info: RunInfo, plan: Plan, startedAt: number): Run
     startedAt,
     workflowId,
     results: info.resultsDir,
-    url: info.ui === undefined ? null : `${info.ui.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(info.namespace)}/workflows/${encodeURIComponent(workflowId)}`,
+    url:
+      info.ui === undefined
+        ? null
+        : `${info.ui.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(info.namespace)}/workflows/${encodeURIComponent(workflowId)}`,
     engine: info.engine,
     steps: [],
   };
@@ -100,7 +106,10 @@ export async function startSuiteWorkflow(server: OpenServer, info: RunInfo, plan
   }
 }
 
-function searchAttributes(plan: Plan, run: string): NonNullable<Parameters<OpenServer['client']['workflow']['start']>[1]['typedSearchAttributes']> {
+function searchAttributes(
+  plan: Plan,
+  run: string,
+): NonNullable<Parameters<OpenServer['client']['workflow']['start']>[1]['typedSearchAttributes']> {
   return [
     { key: defineSearchAttributeKey('OnetearSuite', SearchAttributeType.KEYWORD), value: plan.suite.name.slice(0, MAX_KEYWORD) },
     { key: defineSearchAttributeKey('OnetearRun', SearchAttributeType.KEYWORD), value: run },
@@ -117,5 +126,10 @@ function searchAttributes(plan: Plan, run: string): NonNullable<Parameters<OpenS
 
 function cutBytes(text: string, bytes: number): string {
   const whole = Buffer.from(text);
-  return whole.length <= bytes ? text : whole.subarray(0, bytes).toString('utf8').replace(/\uFFFD+$/, '');
+  return whole.length <= bytes
+    ? text
+    : whole
+        .subarray(0, bytes)
+        .toString('utf8')
+        .replace(/\uFFFD+$/, '');
 }

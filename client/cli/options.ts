@@ -61,9 +61,10 @@ export function addConnectionOptions(command: Command): Command {
 
 /** `--output live|plain|json|quiet`. */
 export function outputOption(): Option {
-  return new Option('--output <mode>', 'live (a terminal), plain (a log), json (event lines on stdout), quiet (only what went wrong)').choices(
-    OUTPUT_MODES,
-  );
+  return new Option(
+    '--output <mode>',
+    'live (a terminal), plain (a log), json (event lines on stdout), quiet (only what went wrong)',
+  ).choices(OUTPUT_MODES);
 }
 
 /** Reads `K=V` and refuses everything else, so that a forgotten `=` is not silently an empty value. */

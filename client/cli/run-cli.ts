@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
-import { CliError } from './cli-error.ts';
+import type { ProcessErrorCode } from '../processes/process-error.ts';
 import { EXIT } from '../../report/exit-code.ts';
+import { CliError, type ExitCode } from './cli-error.ts';
 import type { CliIo } from './io.ts';
 import { createProgram } from './program.ts';
 
@@ -18,7 +19,26 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   }
 }
 
-function report(error: unknown, args: readonly string[], io: CliIo): number {
+/** Exit codes of what goes wrong between us and Temporal. */
+const PROCESS_EXIT: { readonly [code in ProcessErrorCode]: ExitCode } = {
+  TEMPORAL_UNREACHABLE: EXIT.unreachable,
+  TEMPORAL_NOT_FOUND: EXIT.unreachable,
+  KEEPER_FAILED: EXIT.unreachable,
+  LOCK_TIMEOUT: EXIT.unreachable,
+  TEMPORAL_CONFIG: EXIT.usage,
+  NO_WORKER: EXIT.usage,
+};
+
+/** Errors of client/processes as CLI errors; anything else as it is. */
+function toCliError(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
+  if (!Object.hasOwn(PROCESS_EXIT, error.code)) return error;
+  const code = error.code as ProcessErrorCode;
+  return new CliError(code, PROCESS_EXIT[code], error.message, { cause: error });
+}
+
+function report(thrown: unknown, args: readonly string[], io: CliIo): number {
+  const error = toCliError(thrown);
   if (error instanceof CommanderError) {
     // Commander has already printed its text.
     if (error.exitCode === 0 && error.code !== 'commander.help') return EXIT.passed;

@@ -1,18 +1,3 @@
-/** Wraps text in one terminal style. */
-export type Paint = (text: string) => string;
-
-/** The few styles we use. Without colour every one is the identity. */
-export interface Palette {
-  readonly enabled: boolean;
-  readonly bold: Paint;
-  readonly dim: Paint;
-  readonly red: Paint;
-  readonly green: Paint;
-  readonly yellow: Paint;
-  readonly magenta: Paint;
-  readonly cyan: Paint;
-}
-
 export interface ColourChoice {
   /** `--color` / `--no-color`. */
   readonly flag?: boolean;
@@ -32,25 +17,4 @@ export function wantsColour({ flag, env, isTty }: ColourChoice): boolean {
   if (force !== undefined && force !== '') return force !== '0' && force !== 'false';
   if (isTty) return env['TERM'] !== 'dumb';
   return env['GITHUB_ACTIONS'] === 'true';
-}
-
-const style =
-  (open: number, close: number): Paint =>
-  (text) =>
-    `\u001B[${open}m${text}\u001B[${close}m`;
-
-const plain: Paint = (text) => text;
-
-export function palette(enabled: boolean): Palette {
-  if (!enabled) return { enabled, bold: plain, dim: plain, red: plain, green: plain, yellow: plain, magenta: plain, cyan: plain };
-  return {
-    enabled,
-    bold: style(1, 22),
-    dim: style(2, 22),
-    red: style(31, 39),
-    green: style(32, 39),
-    yellow: style(33, 39),
-    magenta: style(35, 39),
-    cyan: style(36, 39),
-  };
 }

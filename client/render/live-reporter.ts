@@ -1,23 +1,25 @@
+import { createLiveState } from '../../report/terminal/render-live.ts';
+import type { Palette } from '../../report/terminal/palette.ts';
+import { cutColumns } from '../../report/terminal/terminal-text.ts';
 import type { CliIo } from '../cli/io.ts';
 import type { LinkState } from '../follow/server-link.ts';
-import type { Palette } from './colour.ts';
-import { faultLine, suiteStepLine, testcaseLines } from './event-lines.ts';
+import { linkText } from './clock-text.ts';
+import type { EndText } from './end-text.ts';
 import { createLiveBlock } from './live-block.ts';
 import type { Reporter } from './reporter.ts';
-import { runHeader } from './run-header.ts';
-import { emptyView, finishedCount, foldEvent, type RunView } from './run-view.ts';
-import { createRunSummary } from './run-summary.ts';
-import { clockText, sinceText } from './since-text.ts';
-import { fit, oneLine } from './text-width.ts';
-
-const MAX_BLOCK_LINES = 8;
+import { scrollingLines } from './scrolling-lines.ts';
 
 /** For a terminal: finished lines scroll away above, what runs now stands in a small block below. */
-export function createLiveReporter(run: string, io: CliIo, paint: Palette): Reporter {
-  const view = emptyView(run);
-  const summary = createRunSummary(run, paint);
+export function createLiveReporter(run: string, io: CliIo, palette: Palette, end: EndText): Reporter {
+  const state = createLiveState();
   let link: LinkState = { connected: true, since: Date.now() };
-  const block = createLiveBlock(io.out, () => (view.finished ? [] : blockLines(view, link, io.size(), paint)));
+  // One column less: a terminal that wraps in its last column would break the count of lines.
+  const width = (): number => Math.max(20, io.size().columns - 1);
+  const lines = (): readonly string[] => {
+    const block = state.render(Date.now(), palette, width()).slice(0, Math.max(2, Math.floor(io.size().rows / 3)));
+    return link.connected || block.length === 0 ? block : [palette.yellow(cutColumns(linkText(link), width())), ...block.slice(0, 7)];
+  };
+  const block = createLiveBlock(io.out, lines);
   const clock = setInterval(block.refresh, 1000);
   const close = (): void => {
     clearInterval(clock);
@@ -25,53 +27,20 @@ export function createLiveReporter(run: string, io: CliIo, paint: Palette): Repo
   };
   return {
     event: (event) => {
-      foldEvent(view, event);
-      summary.add(event);
-      if (event.type === 'run_started') block.print(runHeader(view, paint));
-      if (event.type === 'testcase_finished') block.print(testcaseLines(event, paint));
-      const line =
-        event.type === 'fault' ? faultLine(event, paint) : event.type === 'step_finished' ? suiteStepLine(event, paint) : undefined;
-      if (line !== undefined) block.print(line);
-      if (event.type === 'run_finished') {
-        close();
-        io.out(summary.text(event));
-      } else if (event.type === 'error') {
-        close();
-        io.err(`${paint.red('error')} ${event.message}\n`);
-      } else block.refresh();
+      state.apply(event);
+      end.add(event);
+      const text = scrollingLines(run, event, palette, width());
+      if (event.type === 'run_finished' || event.type === 'error') close();
+      else if (text !== '') block.print(text);
+      else block.refresh();
+      if (event.type === 'run_finished') io.out(end.text(event, palette, width()));
+      if (event.type === 'error') io.err(`error: ${event.message}\n`);
     },
-    link: (state) => {
-      link = state;
+    link: (next) => {
+      link = next;
       block.refresh();
     },
     note: (text) => block.print(`${text}\n`),
     close,
   };
-}
-
-/** At most eight lines and a third of the height: what runs, with its step and time; faults in effect; the counts. */
-export function blockLines(
-  view: RunView,
-  link: LinkState,
-  size: { readonly columns: number; readonly rows: number },
-  paint: Palette,
-  now: number = Date.now(),
-): readonly string[] {
-  const room = Math.max(2, Math.min(MAX_BLOCK_LINES, Math.floor(size.rows / 3)));
-  const width = size.columns - 1;
-  const rows: string[] = [];
-  for (const { name, node, state, since } of view.faults.values()) {
-    rows.push(paint.magenta(fit(`  ⚡ ${oneLine(name)} on ${oneLine(node)} ${state} ${sinceText(since, now)}`, width)));
-  }
-  for (const [id, { steps, startedAt }] of view.running) {
-    const step = [...steps.values()].at(-1);
-    const doing = step ? ` › ${oneLine(step.title)}${step.nodes.length > 0 ? ` @ ${step.nodes.join(', ')}` : ''}` : '';
-    rows.push(fit(`  ${sinceText(step?.startedAt ?? startedAt, now)} ${oneLine(id)}${doing}`, width));
-  }
-  const shown = rows.length > room - 1 ? [...rows.slice(0, room - 2), paint.dim(fit(`  … and ${rows.length - room + 2} more`, width))] : rows;
-  const { counts } = view;
-  const bad = (['failed', 'broken', 'void'] as const).filter((verdict) => counts[verdict] > 0).map((verdict) => `${counts[verdict]} ${verdict}`);
-  const parts = [`${finishedCount(view)}/${view.total}`, `${counts.passed} passed`, ...bad, clockText(now - view.startedAt)];
-  if (!link.connected) parts.push(`disconnected for ${sinceText(link.since, now)}, the run continues`);
-  return [...shown, paint.bold(fit(parts.join(' · '), width))];
 }

@@ -1,9 +1,10 @@
 import type { CliIo } from '../cli/io.ts';
 import type { OutputMode } from '../cli/options.ts';
 import { isCi } from '../follow/interrupts.ts';
-import { palette, wantsColour, type Palette } from './colour.ts';
+import { createEndText, type WhereOf } from './end-text.ts';
 import { createJsonReporter } from './json-reporter.ts';
 import { createLiveReporter } from './live-reporter.ts';
+import { paletteFor } from './palette.ts';
 import { createPlainReporter } from './plain-reporter.ts';
 import { createQuietReporter } from './quiet-reporter.ts';
 import type { Reporter } from './reporter.ts';
@@ -15,21 +16,22 @@ export function outputMode(wanted: OutputMode | undefined, io: CliIo): OutputMod
   return wanted === 'live' || !isCi(io.env) ? 'live' : 'plain';
 }
 
-/** The palette for text on stdout. */
-export function stdoutPalette(flag: boolean | undefined, io: CliIo): Palette {
-  return palette(wantsColour({ ...(flag === undefined ? {} : { flag }), env: io.env, isTty: io.stdoutIsTty }));
-}
-
-export function createReporter(run: string, options: { readonly output?: OutputMode; readonly color?: boolean }, io: CliIo): Reporter {
-  const paint = stdoutPalette(options.color, io);
+export function createReporter(
+  run: string,
+  options: { readonly output?: OutputMode; readonly color?: boolean | undefined },
+  io: CliIo,
+  whereOf?: WhereOf,
+): Reporter {
+  const palette = paletteFor('stdout', options.color, io);
+  const end = createEndText(run, whereOf);
   switch (outputMode(options.output, io)) {
     case 'json':
       return createJsonReporter(run, io);
     case 'live':
-      return createLiveReporter(run, io, paint);
+      return createLiveReporter(run, io, palette, end);
     case 'plain':
-      return createPlainReporter(run, io, paint);
+      return createPlainReporter(run, io, palette, end);
     case 'quiet':
-      return createQuietReporter(run, io, paint);
+      return createQuietReporter(io, palette, end);
   }
 }

@@ -1,16 +1,15 @@
+import type { Palette } from '../../report/terminal/palette.ts';
 import type { CliIo } from '../cli/io.ts';
-import type { Palette } from './colour.ts';
+import type { EndText } from './end-text.ts';
 import type { Reporter } from './reporter.ts';
-import { createRunSummary } from './run-summary.ts';
 
 /** Only what went wrong: nothing at all for a run that passed. */
-export function createQuietReporter(run: string, io: CliIo, paint: Palette): Reporter {
-  const summary = createRunSummary(run, paint);
+export function createQuietReporter(io: CliIo, palette: Palette, end: EndText): Reporter {
   return {
     event: (event) => {
-      summary.add(event);
-      if (event.type === 'run_finished' && event.exit !== 0) io.out(summary.text(event));
-      if (event.type === 'error') io.err(`${paint.red('error')} ${event.message}\n`);
+      end.add(event);
+      if (event.type === 'run_finished' && event.exit !== 0) io.out(end.text(event, palette, io.size().columns));
+      if (event.type === 'error') io.err(`error: ${event.message}\n`);
     },
     link: () => undefined,
     note: (text) => io.err(`${text}\n`),

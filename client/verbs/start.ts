@@ -4,9 +4,8 @@ import type { ConnectionOptions, OutputMode, SuiteOptions } from '../cli/options
 import { newRunId } from '../cli/run-id.ts';
 import { detachHint, followToEnd } from '../follow-to-end.ts';
 import { isCi } from '../follow/interrupts.ts';
-import { failedTestcases } from '../last-failed.ts';
 import { drawSeed, loadValidPlan, type LoadedPlan } from '../load-plan.ts';
-import { openServer, reopenServer } from '../open-server.ts';
+import { openServer, reviveKeeper } from '../open-server.ts';
 import { createReporter, outputMode } from '../render/output-mode.ts';
 import { launchRun } from '../launch-run.ts';
 import type { Plan } from '../../dsl/model/plan.ts';
@@ -33,13 +32,17 @@ export interface StartOptions extends SuiteOptions, ConnectionOptions {
 /** `onetear start SUITE`: load, compile, start, follow. */
 export async function start(file: string, options: StartOptions, io: CliIo): Promise<number> {
   refuseUnsupported(options, io);
-  const selection = options.lf ? { ...options, only: await failedTestcases(file, io) } : options;
-  const loaded = loadValidPlan(file, selection, io, { execute: true, seed: options.seed ?? drawSeed() });
+  const loaded = await loadValidPlan(file, options, io, { execute: true, seed: options.seed ?? drawSeed() });
   return startLoaded(file, loaded, options, io);
 }
 
 /** The second half of {@link start}, for suites that were loaded in another way. */
-export async function startLoaded(file: string, loaded: LoadedPlan & { readonly plan: Plan }, options: StartOptions, io: CliIo): Promise<number> {
+export async function startLoaded(
+  file: string,
+  loaded: LoadedPlan & { readonly plan: Plan },
+  options: StartOptions,
+  io: CliIo,
+): Promise<number> {
   const run = newRunId();
   const choice = { ...options, worker: options.worker !== false };
   const progress = (text: string): void => io.err(`${text}\n`);
@@ -59,7 +62,8 @@ export async function startLoaded(file: string, loaded: LoadedPlan & { readonly 
     run,
     root,
     server,
-    reopen: () => reopenServer(choice, io),
+    reopen: () => openServer(choice, io, () => undefined),
+    keepAlive: () => reviveKeeper(choice, io),
     reporter: createReporter(run, options, io),
     // Nobody comes back to a CI job: going on without it would only leave faults and processes behind.
     interrupts: isCi(io.env) ? 'cancel' : 'ask',

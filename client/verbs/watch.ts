@@ -2,7 +2,7 @@ import type { CliIo } from '../cli/io.ts';
 import type { ConnectionOptions, OutputMode } from '../cli/options.ts';
 import { followToEnd } from '../follow-to-end.ts';
 import { homeOf } from '../home.ts';
-import { openServer, reopenServer } from '../open-server.ts';
+import { openServer, reviveKeeper, type OpenServer } from '../open-server.ts';
 import { createReporter } from '../render/output-mode.ts';
 import { recordedEvents } from '../recorded-events.ts';
 import { readRun } from '../runs-index.ts';
@@ -20,14 +20,15 @@ export interface WatchOptions extends ConnectionOptions {
 export async function watch(name: string, options: WatchOptions, io: CliIo): Promise<number> {
   const record = await readRun(homeOf(io), name);
   const reporter = createReporter(record.run, options, io);
-  const recorded = record.status === 'running' ? undefined : await recordedEvents(record);
+  const recorded = record.status === 'running' ? undefined : recordedEvents(record.results);
   if (recorded) {
-    recorded.forEach(reporter.event);
+    recorded.events.forEach(reporter.event);
     reporter.close();
-    return recorded.at(-1)?.exit ?? 0;
+    return recorded.last.exit;
   }
-  const choice = { ...options, worker: true };
+  const choice = { ...options, worker: 'ignore' } as const;
   const server = await openServer(choice, io, reporter.note);
+  const reopen = (): Promise<OpenServer> => openServer(choice, io, () => undefined);
   const root = await rootOf(server, record);
-  return followToEnd({ run: record.run, root, server, reopen: () => reopenServer(choice, io), reporter, interrupts: 'detach' });
+  return followToEnd({ run: record.run, root, server, reopen, keepAlive: () => reviveKeeper(choice, io), reporter, interrupts: 'detach' });
 }
