@@ -6,6 +6,7 @@ import type { FaultState, NodeResult, StreamExcerpt, SuiteResult } from '../dsl/
 import type { SuiteInput, TestcaseInput } from '../dsl/model/workflow-io.ts';
 import { stepArtifacts } from './artifact-path.ts';
 import { exitCode } from './exit-code.ts';
+import type { FinishedRun } from './report-model.ts';
 import { capStart, capText, isoTime } from './text.ts';
 
 /**
@@ -223,4 +224,24 @@ function stepFields(name: AttemptName, step: Omit<StepEventFields, 'testcase' | 
 
 function reasonText(reason: string | null | undefined): string | null {
   return reason === null || reason === undefined || reason === '' ? null : capStart(reason, REASON_BYTES);
+}
+
+/** The first line of a stream, from the run's record. */
+export function runStartedFromRecord(run: FinishedRun): RunEvent {
+  const { suite, file, seed, workflowId, url, results } = run;
+  return {
+    type: 'run_started',
+    ts: isoTime(run.startedAt),
+    suite,
+    file,
+    seed,
+    total: run.finished.testcases.length,
+    workflow_id: workflowId,
+    url,
+    results,
+  };
+}
+
+export function runFinishedFromRecord(run: FinishedRun): RunEvent {
+  return { type: 'run_finished', ts: isoTime(run.finishedAt), ...run.finished };
 }

@@ -10,15 +10,23 @@ const TEMPORARY = '.onetear-write-';
 
 /** Writes a file so that others see the old one or the new one, never a part, also after a crash of the machine. */
 export async function writeFileAtomic(file: string, data: string | Uint8Array): Promise<void> {
-  await replaceFile(file, async (temporary) => {
-    const handle = await open(temporary, 'wx');
-    try {
-      await handle.writeFile(data);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  });
+  await replaceFile(file, (temporary) => writeNew(temporary, data, true));
+  await syncDir(path.dirname(file));
+}
+
+/** As {@link writeFileAtomic}, but a crash of the machine may undo it: for what can be made again from records. A flush costs a millisecond. */
+export async function writeFileQuick(file: string, data: string | Uint8Array): Promise<void> {
+  await replaceFile(file, (temporary) => writeNew(temporary, data, false));
+}
+
+async function writeNew(file: string, data: string | Uint8Array, flush: boolean): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    await handle.writeFile(data);
+    if (flush) await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Takes the pieces of a large text; the file appears when all are written. */
@@ -26,10 +34,10 @@ export interface TextSink {
   readonly write: (text: string) => Promise<void>;
 }
 
-/** As {@link writeFileAtomic}, for a text that is made piece by piece. */
+/** As {@link writeFileQuick}, for a text that is made piece by piece. */
 export async function writeTextAtomic(file: string, produce: (sink: TextSink) => Promise<void>): Promise<void> {
   await replaceFile(file, async (temporary) => {
-    const stream = createWriteStream(temporary, { flags: 'wx', flush: true });
+    const stream = createWriteStream(temporary, { flags: 'wx' });
     // Without a listener a full disk would end the process; `finished` below reports it.
     const done = finished(stream);
     done.catch(() => undefined);
@@ -87,7 +95,6 @@ async function replaceFile(file: string, write: (temporary: string) => Promise<v
     // A link to the file that is already there is not moved by rename, but left: POSIX does nothing for two names of one file.
     await rm(temporary, { force: true });
   }
-  await syncDir(dir);
 }
 
 /** The new name must survive a crash too. Folders cannot be flushed everywhere. */

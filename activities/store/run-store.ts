@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
+import { slug } from '../../dsl/expand/slug.ts';
 import type { RunRecord, TestcaseRecord } from '../../dsl/model/record.ts';
 import { attemptFileName } from '../../report/artifact-path.ts';
 import { listNames, writeFileAtomic } from './atomic-file.ts';
@@ -24,7 +25,12 @@ export function runFolder(home: Runs, run: string): RunFolder {
   // Run ids are ours, but they also come from command lines.
   if (!/^[\w.-]+$/u.test(run) || run.startsWith('.')) throw new Error(`not a run id: ${JSON.stringify(run)}`);
   const dir = path.join(home.runsDir, run);
-  return { dir, recordFile: path.join(dir, 'run.json'), testcasesDir: path.join(dir, 'testcases'), historiesDir: path.join(dir, 'histories') };
+  return {
+    dir,
+    recordFile: path.join(dir, 'run.json'),
+    testcasesDir: path.join(dir, 'testcases'),
+    historiesDir: path.join(dir, 'histories'),
+  };
 }
 
 /** `undefined` when there is none. Throws on one that cannot be read: a broken record must not look like no run. */
@@ -50,7 +56,7 @@ export async function writeTestcaseRecord(home: Runs, record: TestcaseRecord): P
 /** Records of all attempts of one testcase, oldest first. Attempt 0 stands for a testcase that never started and is dropped when one did. */
 export async function readAttempts(home: Runs, run: string, testcase: string, names: AttemptNames): Promise<TestcaseRecord[]> {
   const { testcasesDir } = runFolder(home, run);
-  const all = names.get(attemptFileName(testcase, 0).slice(0, -'.a0'.length)) ?? [];
+  const all = names.get(slug(testcase)) ?? [];
   const started = all.filter((attempt) => attempt > 0);
   const records: TestcaseRecord[] = [];
   for (const attempt of started.length > 0 ? started : all) {
@@ -69,7 +75,10 @@ export async function listAttempts(home: Runs, run: string): Promise<AttemptName
   for (const name of await listNames(runFolder(home, run).testcasesDir)) {
     const match = /^(.+)\.a(\d+)\.json$/u.exec(name);
     if (!match?.[1] || name.startsWith('.')) continue;
-    found.set(match[1], [...(found.get(match[1]) ?? []), Number(match[2])].toSorted((a, b) => a - b));
+    found.set(
+      match[1],
+      [...(found.get(match[1]) ?? []), Number(match[2])].toSorted((a, b) => a - b),
+    );
   }
   return found;
 }

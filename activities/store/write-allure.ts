@@ -1,0 +1,45 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { Status, TestResult, TestResultContainer } from 'allure-js-commons';
+import type { Category } from 'allure-js-commons/sdk';
+import { FileSystemWriter } from 'allure-js-commons/sdk/reporter';
+import type { AllureAttempt } from '../../report/allure-model.ts';
+import { ALLURE_CATEGORIES, allureEnvironment, allureExecutor } from '../../report/allure.ts';
+import type { FinishedRun } from '../../report/report-model.ts';
+import { writeFileQuick } from './atomic-file.ts';
+import { blobPath } from './blob-store.ts';
+
+/** Writes Allure results; each file is flushed and renamed into place by Allure's own writer, so writing again replaces, never doubles. */
+export interface AllureWriter {
+  /** Files, then container, then result: a result that can be seen never names a missing file. */
+  readonly attempt: (attempt: AllureAttempt) => void;
+  readonly run: (run: FinishedRun) => Promise<void>;
+}
+
+export function createAllureWriter(dir: string, storeDir: string): AllureWriter {
+  mkdirSync(dir, { recursive: true });
+  const writer = new FileSystemWriter({ resultsDir: dir });
+  return {
+    attempt: ({ files, container, result }) => {
+      for (const file of files) {
+        if (file.kind === 'text') {
+          writer.writeAttachment(file.source, Buffer.from(file.text));
+          continue;
+        }
+        // A log that the store has lost is no reason to have no report: its excerpt is in the record.
+        const blob = blobPath(storeDir, file.reference);
+        if (existsSync(blob)) writer.writeAttachmentFromPath(file.source, blob);
+        else writer.writeAttachment(file.source, Buffer.from(file.fallback));
+      }
+      // The writer's types are enums and mutable arrays; it only serializes what it is given.
+      if (container) writer.writeGroup(container as unknown as TestResultContainer);
+      writer.writeResult(result as unknown as TestResult);
+    },
+    run: async (run) => {
+      writer.writeEnvironmentInfo(allureEnvironment(run));
+      const categories = ALLURE_CATEGORIES.map((category) => ({ ...category, matchedStatuses: [...category.matchedStatuses] as Status[] }));
+      writer.writeCategoriesDefinitions(categories satisfies Category[]);
+      await writeFileQuick(path.join(dir, 'executor.json'), JSON.stringify(allureExecutor(run)));
+    },
+  };
+}
