@@ -1,7 +1,7 @@
 import type { Scope } from '../expression/cel.ts';
 import { parseDuration } from '../expression/duration.ts';
 import { renderText, renderValue } from '../expression/marks.ts';
-import { renderShell } from '../expression/shell.ts';
+import { renderShell, secretsIn } from '../expression/shell.ts';
 import type { MatcherBlock, ValueCondition } from '../model/matcher.ts';
 import type { CommandSpec } from '../model/plan.ts';
 import type { EnvTemplates } from '../model/suite.ts';
@@ -89,25 +89,13 @@ export function renderMatchers(block: MatcherBlock, scope: Scope): MatcherBlock 
         rendered[key] = renderMatchers(value as MatcherBlock, scope);
         break;
       case 'duration':
-        rendered[key] = toSeconds(renderValue(value as Value, scope) as ValueCondition);
+        rendered[key] = toSeconds(renderValue(value as Value, scope));
         break;
       default:
         rendered[key] = renderValue(value as Value, scope);
     }
   }
-  return rendered as MatcherBlock;
-}
-
-/** Names of the secrets that a template's marks refer to, each once. */
-export function secretsIn(template: string): readonly string[] {
-  if (!template.includes('secrets')) return [];
-  const names = new Set<string>();
-  for (const mark of template.matchAll(/\$\{\{([\s\S]*?)\}\}/g)) {
-    for (const use of (mark[1] as string).matchAll(/(?<![\w.])secrets\s*(?:\.\s*(\w+)|\[\s*["']([^"']+)["']\s*\])/g)) {
-      names.add((use[1] ?? use[2]) as string);
-    }
-  }
-  return [...names];
+  return rendered;
 }
 
 function renderArguments(cmd: readonly string[], scope: Scope): readonly string[] {

@@ -1,10 +1,10 @@
 import type { Scope } from '../expression/cel.ts';
 import { drawIndex } from '../expression/random.ts';
-import { hasMarks, renderTemplate } from '../expression/marks.ts';
+import { hasMarks, namesInTemplate, renderTemplate, renderValue } from '../expression/marks.ts';
 import { noMatchMessage, pickNodes, selectNodes } from '../expression/selector.ts';
 import type { Node, Pick } from '../model/node.ts';
 import type { PlanContext } from '../model/plan.ts';
-import type { Value } from '../model/value.ts';
+import type { Value, ValueMap } from '../model/value.ts';
 import { ExpandError } from './expand-error.ts';
 
 export interface SelectionOptions {
@@ -27,6 +27,23 @@ export function resolveNodes(selector: string | undefined, context: PlanContext,
     throw new ExpandError('NO_NODE', noMatchMessage(selector, context));
   }
   return pickNodes(found, options.pick ?? 'all', (count, part) => drawIndex(options.seed, count, ...options.draw, part));
+}
+
+/**
+ * Nodes of a command or of the inject of a chaos. As resolveNodes; the selector may also name the command's inputs, of which only the named
+ * ones are rendered here, because others may need the node.
+ */
+export function resolveSpecNodes(
+  spec: { readonly nodes?: string; readonly pick: Pick; readonly inputs: ValueMap },
+  context: PlanContext,
+  options: Omit<SelectionOptions, 'pick'>,
+): readonly Node[] {
+  const { nodes } = spec;
+  const whole = { ...options, pick: spec.pick };
+  if (nodes === undefined || !hasMarks(nodes) || !namesInTemplate(nodes).has('inputs')) return resolveNodes(nodes, context, whole);
+  const inputs: { [name: string]: Value } = {};
+  for (const [name, value] of Object.entries(spec.inputs)) if (nodes.includes(name)) inputs[name] = renderValue(value, options.scope);
+  return resolveNodes(nodes, context, { ...whole, scope: { ...options.scope, values: { ...options.scope.values, inputs } } });
 }
 
 function fromText(text: string, context: PlanContext): readonly Node[] {

@@ -1,0 +1,370 @@
+import type { PlannedStep } from '../model/plan.ts';
+import { stepGraph } from '../expand/step-graph.ts';
+import type { Location } from '../model/location.ts';
+import type { SampledAssert, TestcaseDefinition, WaitCondition } from '../model/suite.ts';
+import { checkNodes, pickedCount } from './check-selector.ts';
+import { checkFacts, checkUses } from './check-uses.ts';
+import type { Site, UsePlace } from './check-uses.ts';
+import {
+  chaosFacts,
+  checkInputs,
+  checkSubject,
+  commandFacts,
+  hookFacts,
+  inspection,
+  inspectOverrides,
+  probeFacts,
+  refuseAllEqual,
+} from './inspect-definition.ts';
+import { inspectCmd, inspectExpression, inspectMap, inspectMatchers, inspectTemplate } from './inspect-text.ts';
+import type { TextUse } from './inspect-text.ts';
+import { COMMAND_NAMES, RESULT_NAMES, SELECTOR_NAMES, STEP_NAMES, TESTCASE_IF_NAMES, WITH_NAMES } from './names.ts';
+import { unknownName } from './reporter.ts';
+import { entry } from './world.ts';
+import type { World } from './world.ts';
+
+/** What the checks of one testcase found besides mistakes. */
+export interface TestcaseFacts {
+  readonly keptStdout: ReadonlySet<string>;
+  readonly lastCommandStep?: string;
+  readonly probes: readonly string[];
+  /** What all texts used by the testcase read. */
+  readonly ownUses: readonly TextUse[];
+  /** Step id → nodes it runs on at most. */
+  readonly nodeCounts: ReadonlyMap<string, number>;
+}
+
+/** Everything a testcase's own texts and the definitions it uses read must exist in it. */
+export function checkTestcase(
+  world: World,
+  testcase: TestcaseDefinition,
+  steps: readonly PlannedStep[],
+  params: ReadonlySet<string>,
+): TestcaseFacts {
+  const owner = `testcase "${testcase.name}"`;
+  const byId = new Map(steps.map((step) => [step.id, step]));
+  const { env, envOverrides } = world.context;
+  const site: Site = {
+    owner,
+    params,
+    bind: new Set(Object.keys(testcase.bind)),
+    env: new Set([...Object.keys(env), ...Object.keys(envOverrides), ...Object.keys(testcase.env)]),
+    missing: NOTHING,
+    steps: byId,
+    keptStdout: new Set(),
+    readProbes: new Set(),
+    allUses: [],
+  };
+  const nodeCounts = new Map<string, number>();
+  const isBefore = orderOf(steps, byId);
+  for (const step of steps) checkStep(world, site, step, (id) => isBefore(step.id, id), nodeCounts);
+
+  const lastCommandStep = steps.findLast((step) => step.kind === 'command')?.id;
+  checkAsserts(world, site, testcase, lastCommandStep !== undefined);
+  checkOwnTexts(world, site, testcase);
+  return {
+    keptStdout: site.keptStdout,
+    ...(lastCommandStep !== undefined && { lastCommandStep }),
+    probes: probesOf(world, testcase, steps, site.readProbes),
+    ownUses: site.allUses,
+    nodeCounts,
+  };
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+const always = (): boolean => true;
+const never = (): boolean => false;
+
+/** Built only when a text reads a step: most testcases read none. */
+function orderOf(steps: readonly PlannedStep[], byId: ReadonlyMap<string, PlannedStep>): (step: string, other: string) => boolean {
+  let ancestors: ((id: string) => ReadonlySet<string>) | undefined;
+  return (step, other) => {
+    if (!ancestors) {
+      const graph = stepGraph(steps.map((each) => ({ ...each, needs: each.needs.filter((need) => byId.has(need.step)) }) as PlannedStep));
+      const memo = new Map<string, ReadonlySet<string>>();
+      ancestors = (id) => {
+        let known = memo.get(id);
+        if (!known) memo.set(id, (known = new Set(graph.ancestors(id))));
+        return known;
+      };
+    }
+    return ancestors(step).has(other);
+  };
+}
+
+function checkStep(world: World, site: Site, step: PlannedStep, isBefore: (id: string) => boolean, nodeCounts: Map<string, number>): void {
+  const owner = `step "${step.id}"`;
+  const { location } = step;
+  const place: UsePlace = { owner, location, isBefore };
+  if (step.if !== undefined && step.kind !== 'parallel') {
+    checkUses(
+      world,
+      site,
+      usesIn(world, owner, location, (to) => inspectExpression(step.if as string, 'if', STEP_NAMES, to)),
+      place,
+    );
+  }
+  switch (step.kind) {
+    case 'command': {
+      const definition = typeof step.command === 'string' ? entry(world.definitions.commands, step.command) : step.command;
+      if (!definition) return;
+      const facts = commandFacts(world, definition);
+      checkInvocation(world, site, step, facts, place, definition.pick, nodeCounts);
+      if (
+        step.overrides.expect?.all_equal !== undefined ||
+        (step.overrides.retry && (step.overrides.expect ?? definition.expect)?.all_equal)
+      ) {
+        const retry = step.overrides.retry ?? definition.retry ?? world.context.defaults.retry;
+        if (retry.max > 0) refuseAllEqual(world, owner, location);
+      }
+      return;
+    }
+    case 'chaos': {
+      const definition = entry(world.definitions.chaos, step.chaos);
+      if (definition) checkInvocation(world, site, step, chaosFacts(world, definition), place, definition.pick, nodeCounts);
+      return;
+    }
+    case 'wait':
+    case 'hold':
+      checkCondition(world, site, step.condition, step.kind, place);
+      return;
+    case 'pause':
+      checkUses(
+        world,
+        site,
+        usesIn(world, owner, location, (to) => inspectTemplate(step.message, 'pause.message', STEP_NAMES, to)),
+        place,
+      );
+      return;
+    case 'nemesis':
+      for (const name of 'library' in step.nemesis.faults ? [] : Object.keys(step.nemesis.faults)) {
+        const definition = entry(world.definitions.chaos, name);
+        if (definition) checkFacts(world, site, chaosFacts(world, definition), { ...place, owner: `${owner}: chaos "${name}"` });
+        else {
+          const { message, hint } = unknownName('chaos', name, Object.keys(world.definitions.chaos));
+          world.reporter.error(
+            'SUITE_UNKNOWN_REFERENCE',
+            location,
+            `${owner}: nemesis.faults: ${message}`,
+            hint === undefined ? {} : { hint },
+          );
+        }
+      }
+      return;
+    case 'parallel':
+    case 'recover':
+    case 'sleep':
+      return;
+  }
+}
+
+function checkInvocation(
+  world: World,
+  site: Site,
+  step: PlannedStep & { readonly kind: 'command' | 'chaos' },
+  facts: ReturnType<typeof commandFacts>,
+  place: UsePlace,
+  pick: Parameters<typeof pickedCount>[1],
+  nodeCounts: Map<string, number>,
+): void {
+  const { overrides, location } = step;
+  const used = `${place.owner}: ${facts.owner}`;
+  checkInputs(world, facts.owner, facts.inputs, step.with, location, `${place.owner}: `);
+  if (hasKeys(step.with))
+    checkUses(
+      world,
+      site,
+      usesIn(world, place.owner, location, (to) => inspectMap(step.with, 'with', WITH_NAMES, to)),
+      place,
+    );
+  const env = [...facts.env, ...Object.keys(overrides.env ?? {})];
+  if (hasKeys(overrides)) {
+    checkUses(world, site, inspectOverrides(world, overrides, place.owner, location), { ...place, env });
+    if (overrides.nodes !== undefined || overrides.pick !== undefined) {
+      const nodes =
+        overrides.nodes === undefined
+          ? undefined
+          : checkNodes(world, overrides.nodes, overrides.pick ?? pick, location, place.owner, 'nodes');
+      nodeCounts.set(step.id, nodes ? pickedCount(nodes.length, overrides.pick ?? pick) : facts.nodeCount);
+    }
+  }
+  if (!nodeCounts.has(step.id)) nodeCounts.set(step.id, facts.nodeCount);
+  checkFacts(world, site, facts, { ...place, owner: used, env });
+}
+
+function checkCondition(world: World, site: Site, condition: WaitCondition, path: string, place: UsePlace): void {
+  switch (condition.kind) {
+    case 'expr':
+      checkUses(
+        world,
+        site,
+        usesIn(world, place.owner, place.location, (to) => inspectExpression(condition.expr, `${path}.expr`, STEP_NAMES, to)),
+        place,
+      );
+      return;
+    case 'sample':
+      checkSample(world, site, condition, path, place);
+      return;
+    case 'all':
+    case 'any':
+      condition.of.forEach((each, index) => checkCondition(world, site, each, `${path}.${condition.kind}[${index}]`, place));
+      return;
+  }
+}
+
+function checkSample(
+  world: World,
+  site: Site,
+  sample: { readonly subject?: SampledAssert['subject']; readonly match: SampledAssert['match'] },
+  path: string,
+  place: UsePlace,
+): void {
+  const { owner, location } = place;
+  checkUses(
+    world,
+    site,
+    usesIn(world, owner, location, (to) => inspectMatchers(sample.match, path, COMMAND_NAMES, RESULT_NAMES, to)),
+    place,
+  );
+  const definition = checkSubject(world, sample.subject, `${owner}: ${path}`, location);
+  // Its own expect, outputs and hooks do not take part in a sample.
+  if (definition) {
+    const facts = commandFacts(world, definition);
+    const uses = facts.uses.filter((use) => !use.path.startsWith('expect') && !use.path.startsWith('outputs.'));
+    checkUses(world, site, uses, { ...place, owner: `${owner}: ${path}: ${facts.owner}`, env: facts.env });
+  }
+  const probe = sample.subject && 'probe' in sample.subject ? entry(world.definitions.probes, sample.subject.probe) : undefined;
+  if (probe)
+    checkFacts(world, site, probeFacts(world, probe), { ...place, owner: `${owner}: ${path}: probe "${probe.name}"`, isBefore: never });
+}
+
+function checkAsserts(world: World, site: Site, testcase: TestcaseDefinition, hasCommand: boolean): void {
+  const { assert } = testcase;
+  if (!assert) return;
+  for (const kind of ['eventually', 'always', 'never'] as const) {
+    for (const each of assert[kind]) {
+      const place: UsePlace = { owner: site.owner, location: each.location, isBefore: always };
+      checkSample(world, site, each, `assert.${kind}`, place);
+      if (!each.subject && !hasCommand) {
+        world.reporter.error('SUITE_NO_SUBJECT', each.location, `${site.owner}: assert.${kind} has no subject, and no step is a command`, {
+          hint: 'name one: command: NAME or probe: NAME',
+        });
+      }
+    }
+  }
+  for (const each of assert.within) {
+    const place: UsePlace = { owner: site.owner, location: each.location, isBefore: always };
+    checkMark(world, site, each.from, 'from', each.location);
+    if (typeof each.until === 'string') checkMark(world, site, each.until, 'until', each.location);
+    else checkSample(world, site, { subject: { probe: each.until.probe }, match: each.until.match }, 'assert.within.until', place);
+  }
+  for (const each of assert.expr) {
+    const uses = usesIn(world, site.owner, each.location, (to) => inspectExpression(each.expr, 'assert.expr', STEP_NAMES, to));
+    checkUses(world, site, uses, { owner: site.owner, location: each.location, isBefore: always });
+  }
+}
+
+/** `testcase.started` or `<id>.<moment>`. */
+function checkMark(world: World, site: Site, mark: string, path: string, location: Location): void {
+  if (mark === 'testcase.started') return;
+  const dot = mark.lastIndexOf('.');
+  const id = mark.slice(0, Math.max(dot, 0));
+  const moment = mark.slice(dot + 1);
+  const where = `${site.owner}: assert.within.${path}`;
+  if (dot === -1 || !['started', 'verified', 'finished', 'recovered'].includes(moment)) {
+    world.reporter.error('SUITE_MOMENT', location, `${where}: "${mark}" is no mark`, {
+      hint: 'testcase.started, or <step id>.started, .verified, .finished or .recovered',
+    });
+    return;
+  }
+  const step = site.steps.get(id);
+  if (!step) {
+    const { message, hint } = unknownName(`step of ${site.owner}`, id, site.steps.keys());
+    world.reporter.error('SUITE_UNKNOWN_REFERENCE', location, `${where}: ${message}`, hint === undefined ? {} : { hint });
+  } else if ((moment === 'verified' || moment === 'recovered') && step.kind !== 'chaos') {
+    world.reporter.error('SUITE_MOMENT', location, `${where}: "${mark}": only a chaos step is ${moment}, "${id}" is a ${step.kind}`);
+  }
+}
+
+function checkOwnTexts(world: World, site: Site, testcase: TestcaseDefinition): void {
+  const { owner } = site;
+  const { location } = testcase;
+  const before: UsePlace = { owner, location, isBefore: never };
+  if (testcase.if !== undefined) {
+    checkUses(
+      world,
+      site,
+      usesIn(world, owner, location, (to) => inspectExpression(testcase.if as string, 'if', TESTCASE_IF_NAMES, to)),
+      before,
+    );
+  }
+  if (hasKeys(testcase.env)) {
+    // Rendered for each command; steps may be read by those that come after them, which each use decides for itself.
+    checkUses(
+      world,
+      site,
+      usesIn(world, owner, location, (to) => inspectMap(testcase.env, 'env', COMMAND_NAMES, to, 'whole-mark')),
+      { ...before, isBefore: always },
+    );
+  }
+  for (const [name, selector] of Object.entries(testcase.bind)) {
+    checkNodes(world, selector, undefined, location, owner, `bind.${name}`);
+    checkUses(
+      world,
+      site,
+      usesIn(world, owner, location, (to) => inspectTemplate(selector, `bind.${name}`, SELECTOR_NAMES, to)),
+      before,
+    );
+  }
+  for (const requirement of testcase.requires) {
+    const uses = usesIn(world, owner, requirement.location, (to) => inspectCmd(requirement.cmd, 'requires.cmd', COMMAND_NAMES, to));
+    checkUses(world, site, uses, { ...before, location: requirement.location });
+    checkNodes(world, requirement.nodes, undefined, requirement.location, owner, 'requires.nodes');
+  }
+  for (const { phase, facts } of hookFacts(world, testcase.hooks, owner)) {
+    checkFacts(world, site, facts, {
+      owner: `${owner}: hook ${facts.owner}`,
+      location: facts.location,
+      isBefore: phase === 'before' ? never : always,
+    });
+  }
+  for (const name of testcase.probes ?? []) {
+    const probe = entry(world.definitions.probes, name);
+    if (probe) checkFacts(world, site, probeFacts(world, probe), { ...before, owner: `${owner}: probe "${name}"` });
+    else {
+      const { message, hint } = unknownName('probe', name, Object.keys(world.definitions.probes));
+      world.reporter.error('SUITE_UNKNOWN_REFERENCE', location, `${owner}: probes: ${message}`, hint === undefined ? {} : { hint });
+    }
+  }
+}
+
+/** Those written, else those that steps and asserts name. */
+function probesOf(world: World, testcase: TestcaseDefinition, steps: readonly PlannedStep[], read: ReadonlySet<string>): readonly string[] {
+  if (testcase.probes) return testcase.probes;
+  const names = new Set(read);
+  const add = (subject: SampledAssert['subject']): void => {
+    if (subject && 'probe' in subject) names.add(subject.probe);
+  };
+  const visit = (condition: WaitCondition): void => {
+    if (condition.kind === 'sample') add(condition.subject);
+    else if (condition.kind !== 'expr') condition.of.forEach(visit);
+  };
+  for (const step of steps) if (step.kind === 'wait' || step.kind === 'hold') visit(step.condition);
+  const { assert } = testcase;
+  if (assert) {
+    for (const each of [...assert.eventually, ...assert.always, ...assert.never]) add(each.subject);
+    for (const each of assert.within) if (typeof each.until !== 'string') names.add(each.until.probe);
+  }
+  return Object.keys(world.definitions.probes).filter((name) => names.has(name));
+}
+
+function usesIn(world: World, owner: string, location: Location, inspect: (to: ReturnType<typeof inspection>) => void): readonly TextUse[] {
+  const to = inspection(world, owner, location);
+  inspect(to);
+  return to.uses;
+}
+
+function hasKeys(map: object): boolean {
+  for (const _key in map) return true;
+  return false;
+}

@@ -1,0 +1,264 @@
+import type { Location } from '../model/location.ts';
+import type { Need, PlannedStep, PlannedStepCommon } from '../model/plan.ts';
+import type { StepDefinition, TestcaseDefinition } from '../model/suite.ts';
+import { inlineName } from '../expand/command-spec.ts';
+import { checkGraph } from './check-graph.ts';
+import { unknownName } from './reporter.ts';
+import { entry } from './world.ts';
+import type { World } from './world.ts';
+
+/** A step with its id, before its needs are resolved. */
+interface Flat {
+  readonly definition: StepDefinition;
+  readonly id: string;
+  /** Written needs, or what it comes after by its place. */
+  readonly needs: readonly string[];
+  readonly needsWritten: boolean;
+  /** For a `parallel` block: ids of the steps it joins. */
+  readonly joins?: readonly string[];
+  readonly if?: string;
+  readonly continueOnError: boolean;
+}
+
+/**
+ * Steps of a testcase, flat: ids given, `parallel` blocks replaced by their steps and a join behind them, needs resolved.
+ * Reports unknown references, double ids, wrong moments, cycles and steps that can never start. A wrong step is left out.
+ */
+export function planSteps(world: World, testcase: TestcaseDefinition): readonly PlannedStep[] {
+  const flat = flatten(world, testcase);
+  const ids = new Set(flat.map((each) => each.id));
+  const steps: PlannedStep[] = [];
+  for (const each of flat) {
+    const step = planStep(world, each, ids, testcase);
+    if (step) steps.push(step);
+  }
+  checkGraph(world, testcase, steps);
+  return steps;
+}
+
+function flatten(world: World, testcase: TestcaseDefinition): readonly Flat[] {
+  const taken = writtenIds(world, testcase.steps);
+  const defaults = new Map<string, Location>();
+  const flat: Flat[] = [];
+
+  const idOf = (definition: StepDefinition): string => {
+    if (definition.id !== undefined) return definition.id;
+    const { name, isReference } = defaultName(definition);
+    const written = taken.get(name);
+    // `needs: [a]` must mean one step only: a written id may not be the default id of another one.
+    if (written && isReference && !defaults.has(name)) {
+      world.reporter.error(
+        'SUITE_DUPLICATE_ID',
+        written,
+        `the id "${name}" is also the default id of the step on line ${definition.location.line}`,
+        {
+          hint: 'give one of them another id',
+        },
+      );
+    }
+    let id = name;
+    for (let number = 2; taken.has(id) || defaults.has(id); number++) id = `${name}#${number}`;
+    defaults.set(id, definition.location);
+    return id;
+  };
+
+  /** Returns what a following step comes after. */
+  const walk = (list: readonly StepDefinition[], before: readonly string[], sequence: boolean, guard: Guard): readonly string[] => {
+    let previous = before;
+    const ends: string[] = [];
+    for (const definition of list) {
+      // A hold watches other steps: nothing waits for it, and by itself it waits for nothing.
+      const beside = definition.kind === 'hold' && definition.while !== undefined;
+      const needs = definition.needs ?? (beside ? [] : sequence ? previous : before);
+      const condition = both(guard.if, definition.if);
+      const continueOnError = definition.continueOnError || guard.continueOnError;
+      const common = {
+        definition,
+        needs,
+        needsWritten: definition.needs !== undefined,
+        continueOnError,
+        ...(condition !== undefined && { if: condition }),
+      };
+      if (definition.kind === 'parallel') {
+        const joins = walk(definition.steps, needs, false, { ...(condition !== undefined && { if: condition }), continueOnError });
+        const id = idOf(definition);
+        // The join itself runs whenever its steps are over; their verdicts count by themselves.
+        flat.push({ ...common, id, needs: joins, needsWritten: false, joins, if: 'always()' });
+        previous = [id];
+        ends.push(id);
+      } else {
+        const id = idOf(definition);
+        flat.push({ ...common, id });
+        if (!beside) {
+          previous = [id];
+          ends.push(id);
+        }
+      }
+    }
+    return sequence ? previous : ends;
+  };
+  walk(testcase.steps, [], true, { continueOnError: false });
+  return flat;
+}
+
+interface Guard {
+  readonly if?: string;
+  readonly continueOnError: boolean;
+}
+
+/** The `if` of a block guards each of its steps. */
+function both(outer: string | undefined, inner: string | undefined): string | undefined {
+  if (outer === undefined) return inner;
+  return inner === undefined ? outer : `(${bare(outer)}) && (${bare(inner)})`;
+}
+
+function bare(expression: string): string {
+  const trimmed = expression.trim();
+  return trimmed.startsWith('${{') && trimmed.endsWith('}}') ? trimmed.slice(3, -2).trim() : expression;
+}
+
+function writtenIds(world: World, steps: readonly StepDefinition[]): Map<string, Location> {
+  const taken = new Map<string, Location>();
+  const visit = (list: readonly StepDefinition[]): void => {
+    for (const step of list) {
+      if (step.id !== undefined) {
+        const first = taken.get(step.id);
+        if (first)
+          world.reporter.error('SUITE_DUPLICATE_ID', step.location, `the id "${step.id}" is taken by the step on line ${first.line}`);
+        else taken.set(step.id, step.location);
+      }
+      if (step.kind === 'parallel') visit(step.steps);
+    }
+  };
+  visit(steps);
+  return taken;
+}
+
+/** `isReference`: a name that the suite's author chose and may mean in `needs`. */
+function defaultName(step: StepDefinition): { readonly name: string; readonly isReference: boolean } {
+  switch (step.kind) {
+    case 'use':
+      return { name: step.use, isReference: true };
+    case 'inline':
+      return { name: step.command.name ?? inlineName(step.command), isReference: step.command.name !== undefined };
+    case 'parallel':
+    case 'recover':
+    case 'wait':
+    case 'hold':
+    case 'pause':
+    case 'sleep':
+    case 'nemesis':
+      return { name: step.kind, isReference: false };
+  }
+}
+
+function planStep(world: World, flat: Flat, ids: ReadonlySet<string>, testcase: TestcaseDefinition): PlannedStep | undefined {
+  const { definition: step, id } = flat;
+  const common: PlannedStepCommon = {
+    id,
+    needs: resolveNeeds(world, flat, ids, testcase),
+    ...(flat.if !== undefined && { if: flat.if }),
+    continueOnError: flat.continueOnError,
+    keepStdout: false,
+    location: step.location,
+  };
+  switch (step.kind) {
+    case 'use':
+      return planUse(world, step, common);
+    case 'inline':
+      return { ...common, kind: 'command', command: step.command, with: step.with ?? {}, overrides: {} };
+    case 'parallel':
+      return { ...common, kind: 'parallel' };
+    case 'recover':
+      if (knownId(world, step.step, ids, step.location, testcase, 'recover')) return { ...common, kind: 'recover', step: step.step };
+      return undefined;
+    case 'wait':
+      return { ...common, kind: 'wait', condition: step.condition, withinMs: step.withinMs, everyMs: step.everyMs };
+    case 'hold': {
+      const watched = (step.while ?? []).filter((other) => knownId(world, other, ids, step.location, testcase, 'hold.while'));
+      return {
+        ...common,
+        kind: 'hold',
+        condition: step.condition,
+        everyMs: step.everyMs,
+        while: watched,
+        ...(step.forMs !== undefined && { forMs: step.forMs }),
+      };
+    }
+    case 'pause':
+      return { ...common, kind: 'pause', message: step.message, timeoutMs: step.timeoutMs };
+    case 'sleep':
+      return { ...common, kind: 'sleep', durationMs: step.durationMs };
+    case 'nemesis':
+      return { ...common, kind: 'nemesis', nemesis: step.nemesis };
+  }
+}
+
+/** Keys that only one of commands and chaos has. */
+const COMMAND_ONLY = ['retry', 'expect', 'outputs', 'cache'] as const;
+const CHAOS_ONLY = { durationMs: 'duration', background: 'background' } as const;
+
+function planUse(world: World, step: StepDefinition & { readonly kind: 'use' }, common: PlannedStepCommon): PlannedStep | undefined {
+  const { commands, chaos } = world.definitions;
+  const shared = { ...common, with: step.with ?? {}, overrides: step.overrides };
+  if (entry(commands, step.use)) {
+    for (const [key, written] of Object.entries(CHAOS_ONLY) as [keyof typeof CHAOS_ONLY, string][]) {
+      if (step.overrides[key] !== undefined) {
+        world.reporter.error(
+          'SUITE_NOT_ALLOWED',
+          step.location,
+          `step "${common.id}": ${written} has no meaning for a command ("${step.use}" is one)`,
+        );
+      }
+    }
+    return { ...shared, kind: 'command', command: step.use };
+  }
+  if (entry(chaos, step.use)) {
+    for (const key of COMMAND_ONLY) {
+      if (step.overrides[key] !== undefined) {
+        world.reporter.error(
+          'SUITE_NOT_ALLOWED',
+          step.location,
+          `step "${common.id}": ${key} is not allowed: "${step.use}" is a chaos, which is injected once`,
+        );
+      }
+    }
+    return { ...shared, kind: 'chaos', chaos: step.use };
+  }
+  const { message, hint } = unknownName('command or chaos', step.use, [...Object.keys(commands), ...Object.keys(chaos)]);
+  world.reporter.error('SUITE_UNKNOWN_REFERENCE', step.location, message, { length: step.use.length, ...(hint !== undefined && { hint }) });
+  return undefined;
+}
+
+const MOMENTS: ReadonlySet<string> = new Set(['started', 'verified', 'recovered', 'finished']);
+
+function resolveNeeds(world: World, flat: Flat, ids: ReadonlySet<string>, testcase: TestcaseDefinition): readonly Need[] {
+  if (!flat.needsWritten && flat.needs.every((need) => ids.has(need))) return flat.needs.map((step) => ({ step, moment: 'finished' }));
+  const needs: Need[] = [];
+  for (const text of flat.needs) {
+    const dot = text.lastIndexOf('.');
+    const step = dot === -1 ? text : text.slice(0, dot);
+    const moment = dot === -1 ? 'finished' : text.slice(dot + 1);
+    const { location } = flat.definition;
+    if (!MOMENTS.has(moment)) {
+      world.reporter.error('SUITE_MOMENT', location, `needs: "${text}": "${moment}" is no moment of a step`, {
+        hint: 'a, a.started, a.verified or a.recovered',
+      });
+    } else if (knownId(world, step, ids, location, testcase, 'needs')) needs.push({ step, moment: moment as Need['moment'] });
+  }
+  return needs;
+}
+
+function knownId(
+  world: World,
+  id: string,
+  ids: ReadonlySet<string>,
+  location: Location,
+  testcase: TestcaseDefinition,
+  path: string,
+): boolean {
+  if (ids.has(id)) return true;
+  const { message, hint } = unknownName(`step of testcase "${testcase.name}"`, id, ids);
+  world.reporter.error('SUITE_UNKNOWN_REFERENCE', location, `${path}: ${message}`, hint === undefined ? {} : { hint });
+  return false;
+}
