@@ -147,7 +147,7 @@ function inspectPatterns(patterns: readonly string[], path: string, to: Inspecti
   for (const pattern of patterns) {
     if (hasMarks(pattern)) continue;
     try {
-      new RegExp(pattern, 'mu');
+      RegExp(pattern, 'mu');
     } catch (error) {
       to.problem('SUITE_PATTERN', path, `${JSON.stringify(pattern)} is not a regular expression: ${patternReason(error)}`);
     }

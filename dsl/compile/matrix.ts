@@ -150,7 +150,7 @@ function include(drafts: Draft[], written: ValueMap, params: MergedParams, repor
     const names = params.axes.map((axis) => axis.name);
     const { message, hint } = unknownName('axis', key, names);
     reporter.error('SUITE_MATRIX', location, `${owner}: params.include: a row must name an axis: ${message}`, {
-      hint: hint ?? `there are no axes; write one as a list: ${key}: [${String(row[key])}, …]`,
+      hint: hint ?? `there are no axes; write one as a list: ${key}: [${JSON.stringify(row[key])}, …]`,
     });
     return;
   }
@@ -199,7 +199,7 @@ export function valueText(value: Value): string {
   if (PLAIN.test(text)) return text;
   const source = typeof value === 'object' && value !== null && !Array.isArray(value) ? nameOf(value as ValueMap) : undefined;
   const cleaned = (source ?? text).replaceAll(/[^\p{L}\p{N}.+@%=,-]+/gu, '_').replaceAll(/^_+|_+$/g, '');
-  return `${[...cleaned].slice(0, READABLE).join('')}~${hash53(text).slice(-6)}`;
+  return `${Array.from(cleaned).slice(0, READABLE).join('')}~${hash53(text).slice(-6)}`;
 }
 
 /** Maps often carry a name for exactly this purpose. */
