@@ -1,11 +1,12 @@
 import { compileSuite } from '../dsl/compile/compile-suite.ts';
+import type { Selection } from '../dsl/compile/select-cells.ts';
 import type { Diagnostic } from '../dsl/model/diagnostic.ts';
 import type { EventDiagnostic } from '../dsl/model/events.ts';
 import type { Plan } from '../dsl/model/plan.ts';
 import type { Suite } from '../dsl/model/suite.ts';
 import { renderDiagnostic } from '../dsl/parse/code-frame.ts';
 import { parseSuite } from '../dsl/parse/parse-suite.ts';
-import { CliError } from './cli/cli-error.ts';
+import { CliError, notSupportedYet } from './cli/cli-error.ts';
 import { EXIT } from '../report/exit-code.ts';
 import type { CliIo } from './cli/io.ts';
 import { pairsToMap, type SuiteOptions } from './cli/options.ts';
@@ -59,20 +60,34 @@ export async function loadPlan(
   const render = (diagnostic: Diagnostic): string => renderDiagnostic(diagnostic, parsed.sources);
   const loaded = { suiteDir: reader.suiteDir, texts, digest, render };
   if (!parsed.suite) return { ...loaded, suite: undefined, plan: undefined, diagnostics: parsed.diagnostics };
+  const lastFailed = options.lf ? await failedTestcases(parsed.suite.name, homeOf(io)) : undefined;
   const compiled = compileSuite(parsed.suite, {
     seed,
     digest,
     envOverrides: pairsToMap(options.env),
     paramOverrides: pairsToMap(options.param),
-    selection: selectionOf(options),
+    selection: selectionOf(options, only ?? lastFailed),
     execute,
-    localEnv: localEnv(io.env),
+    ...(options.soak === false ? { soak: false } : {}),
+    failFast: options.x === true || options.maxfail === 1,
   });
   return {
     ...loaded,
     suite: parsed.suite,
     plan: compiled.plan,
     diagnostics: [...parsed.diagnostics, ...compiled.diagnostics],
+  };
+}
+
+function selectionOf({ k, m, cell, limit, maxfail, shard }: LoadOptions, ids: ReadonlySet<string> | undefined): Selection {
+  if (limit !== undefined) throw notSupportedYet('--limit');
+  if (maxfail !== undefined && maxfail > 1) throw notSupportedYet('--maxfail above 1');
+  return {
+    ...(k === undefined ? {} : { keyword: k }),
+    ...(m === undefined ? {} : { tags: m }),
+    ...(cell === undefined ? {} : { cells: pairsToMap(cell) }),
+    ...(ids === undefined ? {} : { ids: [...ids] }),
+    ...(shard === undefined ? {} : { shard: { index: shard.index, count: shard.of } }),
   };
 }
 
@@ -131,14 +146,4 @@ function readSuite(file: string, io: CliIo): SuiteReader {
       diagnostics: [{ code: error.code, message: error.message, file, line: 1, col: 1, hint: null }],
     });
   }
-}
-
-/** What local commands inherit of the caller's environment (suite-language §2). */
-function localEnv(env: CliIo['env']): { readonly [name: string]: string } {
-  const kept: Record<string, string> = {};
-  for (const name of ['HOME', 'USER', 'LANG', 'TMPDIR']) {
-    const value = env[name];
-    if (value !== undefined) kept[name] = value;
-  }
-  return kept;
 }

@@ -1,7 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { HomePaths } from '../activities/store/home-paths.ts';
-import { readRunRecord } from '../activities/store/run-store.ts';
-import type { RunRecord } from '../dsl/model/record.ts';
+import { listAttempts, readAttempts, readRunRecord, runFolder } from '../activities/store/run-store.ts';
+import type { RunRecord, TestcaseRecord } from '../dsl/model/record.ts';
+import type { TestcaseSummary } from '../dsl/model/result.ts';
 import { usageError } from './cli/cli-error.ts';
 import { findRun } from './find-run.ts';
 
@@ -32,4 +34,38 @@ export async function readRun(home: HomePaths, name: string): Promise<RunRecord>
   const record = await readRunRecord(home, run);
   if (!record) throw usageError('CLI_UNKNOWN_RUN', `run ${run} has no record: it never started`);
   return record;
+}
+
+/** One testcase of a run as far as it is recorded. */
+export interface RecordedTestcase {
+  readonly id: string;
+  /** Absent while the run goes on. */
+  readonly summary: TestcaseSummary | undefined;
+  /** Oldest first. */
+  readonly attempts: readonly TestcaseRecord[];
+}
+
+/** Testcases of a run in written order, with all attempts; of a run that goes on, those that have ended, in order of end. */
+export async function recordedTestcases(home: HomePaths, record: RunRecord): Promise<readonly RecordedTestcase[]> {
+  const names = await listAttempts(home, record.run);
+  if (record.finished) {
+    return Promise.all(
+      record.finished.testcases.map(async (summary) => ({
+        id: summary.id,
+        summary,
+        attempts: await readAttempts(home, record.run, summary.id, names),
+      })),
+    );
+  }
+  const { testcasesDir } = runFolder(home, record.run);
+  const byId = new Map<string, TestcaseRecord[]>();
+  for (const [slug, attempts] of names) {
+    for (const attempt of attempts) {
+      const read = JSON.parse(readFileSync(join(testcasesDir, `${slug}.a${attempt}.json`), 'utf8')) as TestcaseRecord;
+      byId.set(read.testcase, [...(byId.get(read.testcase) ?? []), read]);
+    }
+  }
+  return [...byId]
+    .map(([id, attempts]) => ({ id, summary: undefined, attempts }))
+    .toSorted((a, b) => (a.attempts[0]?.finishedAt ?? 0) - (b.attempts[0]?.finishedAt ?? 0));
 }

@@ -1,7 +1,6 @@
-import { addConnectionOptions, type ConnectionOptions } from './options.ts';
 import { examples, type VerbContext } from './program.ts';
 
-/** `runs`, `show`, `report`, `replay`: what ran. They read records, not the server (but for `replay`). */
+/** `runs`, `show`, `report`, `replay`: what ran. They read records, not the server. */
 export function addEvidenceVerbs({ program, io, finish }: VerbContext): void {
   const colour = (): boolean | undefined => (program.opts() as { color?: boolean }).color;
 
@@ -31,8 +30,9 @@ export function addEvidenceVerbs({ program, io, finish }: VerbContext): void {
       finish((await import('../verbs/report.ts')).report(run, options, io)),
     );
 
-  addConnectionOptions(program.command('replay <run>'))
-    .description('replay the histories of a run (or a history file) against this version’s workflow code')
+  program
+    .command('replay <run>')
+    .description('replay the archived histories of a run (or a history file) against the workflow code of this build')
     .addHelpText('after', examples('replay last', 'replay history.json'))
-    .action(async (run: string, options: ConnectionOptions) => finish((await import('../verbs/replay.ts')).replay(run, options, io)));
+    .action(async (run: string) => finish((await import('../verbs/replay.ts')).replay(run, io)));
 }

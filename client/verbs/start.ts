@@ -1,4 +1,4 @@
-import { notSupportedYet } from '../cli/cli-error.ts';
+import { CliError, notSupportedYet } from '../cli/cli-error.ts';
 import type { CliIo } from '../cli/io.ts';
 import type { ConnectionOptions, OutputMode, SuiteOptions } from '../cli/options.ts';
 import { newRunId } from '../cli/run-id.ts';
@@ -43,6 +43,11 @@ export async function startLoaded(
   options: StartOptions,
   io: CliIo,
 ): Promise<number> {
+  if (loaded.plan.cells.length === 0) {
+    throw new CliError('CLI_NOTHING_SELECTED', EXIT.nothingSelected, 'no testcase is selected', {
+      hint: `See what there is: onetear list ${file}`,
+    });
+  }
   const run = newRunId();
   const choice = { ...options, worker: options.worker !== false };
   const progress = (text: string): void => io.err(`${text}\n`);

@@ -1,0 +1,31 @@
+import { resolve } from 'node:path';
+import { writeReports } from '../../activities/store/write-reports.ts';
+import { EXIT } from '../../report/exit-code.ts';
+import { usageError } from '../cli/cli-error.ts';
+import type { CliIo } from '../cli/io.ts';
+import { homeOf } from '../home.ts';
+import { readRun } from '../runs-index.ts';
+
+/** `onetear report RUN [--html DIR]`: all reports again from the durable record; the server is not needed. */
+export async function report(name: string, options: { readonly html?: string; readonly results?: string }, io: CliIo): Promise<number> {
+  const home = homeOf(io);
+  const record = await readRun(home, name);
+  const { finished, finishedAt } = record;
+  if (!finished || finishedAt === undefined) {
+    throw usageError(
+      'CLI_RUN_NOT_ENDED',
+      `run ${record.run} has not ended: there is nothing to report yet`,
+      `Follow it: onetear watch ${record.run}`,
+    );
+  }
+  const resultsDir = resolve(io.cwd, options.results ?? record.results);
+  const run = { ...record, finished, finishedAt };
+  const { missing } = await writeReports({ home, storeDir: home.storeDir, run, resultsDir });
+  for (const path of missing) io.err(`the whole output ${path} is not kept on this host\n`);
+  io.out(`${resultsDir}\n`);
+  if (options.html !== undefined) {
+    const { generateAllureHtml } = await import('../allure-html.ts');
+    io.out(`${await generateAllureHtml(resultsDir, resolve(io.cwd, options.html))}\n`);
+  }
+  return EXIT.passed;
+}
