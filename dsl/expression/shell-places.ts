@@ -30,6 +30,8 @@ interface Scan {
   doubt: string | undefined;
   heredocs: { readonly delimiter: string; readonly stripTabs: boolean }[];
   depth: number;
+  /** Up to this offset no mark may stand: the word behind `>&`. */
+  duplicateUntil: number;
   /** Up to this offset every value must be an integer. */
   integersUntil: number;
 }
@@ -48,7 +50,18 @@ interface Frame {
  * `fill` may throw.
  */
 export function scanShell(text: string, fill: Scan['fill']): { readonly output: string } {
-  const scan: Scan = { text, at: 0, output: '', marks: 0, fill, doubt: undefined, heredocs: [], depth: 0, integersUntil: 0 };
+  const scan: Scan = {
+    text,
+    at: 0,
+    output: '',
+    marks: 0,
+    fill,
+    doubt: undefined,
+    heredocs: [],
+    depth: 0,
+    integersUntil: 0,
+    duplicateUntil: 0,
+  };
   code(scan, { kind: 'script', inDouble: false, inBraces: false });
   return { output: scan.output };
 }
@@ -64,7 +77,8 @@ function copy(scan: Scan, count: number): void {
   scan.at += count;
 }
 
-function mark(scan: Scan, place: ShellPlace): void {
+function mark(scan: Scan, asked: ShellPlace): void {
+  const place = scan.at < scan.duplicateUntil ? refused('a mark cannot stand behind >& or <&', 'write > file 2>&1') : asked;
   const actual =
     scan.doubt === undefined || place.kind === 'refused' ? place : refused(`cannot tell how a shell reads this place: ${scan.doubt}`);
   scan.output += scan.fill(actual, scan.marks, scan.at < scan.integersUntil);
@@ -85,8 +99,7 @@ function unbalanced(scan: Scan, what: string): void {
 /** Code outside quotes: the script, `$( … )`, `$(( … ))`. Ends behind the closing `)`, which it copies. */
 function code(scan: Scan, frame: Frame): void {
   if (++scan.depth > MAX_NESTING) {
-    doubt(scan, `more than ${MAX_NESTING} nested substitutions`);
-    copy(scan, scan.text.length - scan.at);
+    giveUp(scan);
     return;
   }
   let parentheses = 0;
@@ -129,7 +142,13 @@ function code(scan: Scan, frame: Frame): void {
         wordStart = false;
         continue;
       case '<':
+        if (next === '&') duplication(scan);
         redirection(scan, frame);
+        wordStart = true;
+        continue;
+      case '>':
+        if (next === '&') duplication(scan);
+        copy(scan, 1);
         wordStart = true;
         continue;
       case '\n':
@@ -171,7 +190,7 @@ function code(scan: Scan, frame: Frame): void {
       }
     }
     copy(scan, 1);
-    wordStart = /[ \t\n;&|>]/u.test(character);
+    wordStart = /[ \t;&|]/u.test(character);
   }
   if (frame.kind !== 'script') unbalanced(scan, frame.kind === 'arithmetic' ? '$((' : '$(');
   scan.depth--;
@@ -182,6 +201,15 @@ function arithmeticTest(scan: Scan): void {
   const end = scan.text.indexOf(']]', scan.at);
   const test = end === -1 ? scan.text.slice(scan.at) : scan.text.slice(scan.at, end);
   if (/\s-(?:eq|ne|lt|le|gt|ge)\s/u.test(test)) scan.integersUntil = scan.at + test.length;
+}
+
+/** Too deep to follow: the rest is copied and takes no marks. */
+function giveUp(scan: Scan): void {
+  while (scan.at < scan.text.length) {
+    const next = scan.text.indexOf(MARK, scan.at);
+    copy(scan, (next === -1 ? scan.text.length : next) - scan.at);
+    if (next !== -1) mark(scan, refused(`more than ${MAX_NESTING} nested substitutions`));
+  }
 }
 
 function placeInCode(frame: Frame): ShellPlace {
@@ -302,8 +330,7 @@ function dollar(scan: Scan, frame: Frame, where: 'bare' | 'double'): boolean {
 function braces(scan: Scan, frame: Frame, where: 'bare' | 'double'): void {
   copy(scan, 2);
   if (++scan.depth > MAX_NESTING) {
-    doubt(scan, `more than ${MAX_NESTING} nested substitutions`);
-    copy(scan, scan.text.length - scan.at);
+    giveUp(scan);
     return;
   }
   const inner: Frame = { kind: 'substitution', inDouble: where === 'double' || frame.inDouble, inBraces: true };
@@ -372,6 +399,16 @@ function comment(scan: Scan): void {
     if (scan.text[scan.at] === MARK) mark(scan, { kind: 'comment' });
     else copy(scan, 1);
   }
+}
+
+/** `>&word`: bash expands the word a second time when it is no number, so that a quoted `$(…)` in it would run. */
+function duplication(scan: Scan): void {
+  const behind = scan.text.slice(scan.at + 2);
+  const plain = /^[ \t]*(?![ \t])[^ \t\n;|&<>()'"\\$`\0]*(?=[ \t\n;|&<>()]|$)/u.exec(behind)?.[0];
+  const lineEnd = behind.indexOf('\n');
+  // A word with quotes or expansions may go on behind a blank; then the rest of the line takes no marks.
+  const length = plain ?? behind.slice(0, lineEnd === -1 ? behind.length : lineEnd);
+  scan.duplicateUntil = scan.at + 2 + length.length;
 }
 
 /** `<`, `<<` (here-document), `<<<` (here-string of bash). */
