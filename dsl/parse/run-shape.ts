@@ -1,0 +1,162 @@
+import type { RetryPolicy, RetryReason, RunType } from '../model/suite.ts';
+import type { Context } from './context.ts';
+import type { Shape } from './shape.ts';
+import type { MapNode } from './yaml-node.ts';
+import { field, fieldTo, misplacedKey, object, option, required } from './object-shape.ts';
+import {
+  anyMap,
+  anyValue,
+  bool,
+  cmd,
+  duration,
+  env,
+  int,
+  numberFrom,
+  pick,
+  positiveDuration,
+  selector,
+  template,
+} from './scalar-shapes.ts';
+import { byKind, list, oneOf, placeOf, quote, wrongType } from './shape.ts';
+import { problem } from './context.ts';
+
+export const RUN_TYPES = ['shell', 'sql', 'http', 'module', 'python', 'logs', 'prometheus'] as const satisfies readonly RunType[];
+
+const runWord = oneOf(RUN_TYPES);
+
+export const runType: Shape<RunType> = {
+  ...runWord,
+  decode(node, context, label) {
+    const text = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : '';
+    if (text.trim().includes(' '))
+      return wrongType(node, context, label, runWord.form, `"run" says who executes it; write cmd: ${quote(text)}`);
+    return runWord.decode(node, context, label);
+  },
+};
+
+/** What each run type needs and may have, of the keys that only some run types know. */
+const RUN_KEYS: { readonly [run in RunType]: { readonly needs: readonly string[]; readonly may: readonly string[] } } = {
+  shell: { needs: ['cmd'], may: [] },
+  sql: { needs: ['dsn', 'query'], may: [] },
+  http: { needs: ['url'], may: ['method', 'headers', 'body'] },
+  module: { needs: ['file'], may: ['with'] },
+  python: { needs: ['file'], may: ['with'] },
+  logs: { needs: [], may: ['path', 'unit', 'container', 'since'] },
+  prometheus: { needs: ['query'], may: ['url', 'range'] },
+};
+
+const SPECIAL_KEYS: ReadonlySet<string> = new Set(Object.values(RUN_KEYS).flatMap(({ needs, may }) => [...needs, ...may]));
+
+/** Who executes what. */
+export const runFields = {
+  run: field(runType, 'Who executes it; default shell.'),
+  cmd: field(cmd, 'A text is a script for the shell; a list is a program and its arguments, without a shell.'),
+  file: field(template, 'Path of a module or python file under the folder of the suite.'),
+  dsn: option(template, 'sql: where to connect.'),
+  query: option(template, 'sql, prometheus: what to ask.'),
+  url: option(template, 'http: address; prometheus: server.'),
+  method: option(template, 'http: GET unless written.'),
+  headers: option(anyMap, 'http: headers of the request.'),
+  body: option(anyValue, 'http: body of the request; a map is sent as JSON.'),
+  path: option(template, 'logs: file on the node.'),
+  unit: option(template, 'logs: unit of systemd.'),
+  container: option(template, 'logs: name of a container.'),
+  since: option(template, 'logs: a mark in time, such as kill.started.'),
+  range: option(anyValue, 'prometheus: time range.'),
+};
+
+/** Where and in which surroundings. */
+export const placeFields = {
+  nodes: field(selector, 'Nodes it runs on; default the first node of context.nodes.'),
+  pick: field(pick, 'Which of the selected nodes; default all.'),
+  env: field(env, 'Environment variables.'),
+  cwd: field(template, "Working directory; default the suite's folder on local, else the home directory."),
+  stdin: field(template, 'Text for the standard input.'),
+  shell: field(oneOf(['sh', 'bash']), 'Shell for a text; default sh.'),
+  user: field(template, 'User on the node that runs it.'),
+  sudo: field(bool, 'Run as root, or as user, through sudo -n.'),
+};
+
+/** Checks the keys that belong to run types. `ignore` names keys that mean something else here. */
+export function checkRun(run: RunType, what: string, node: MapNode, context: Context, ignore?: string): boolean {
+  const { needs, may } = RUN_KEYS[run];
+  let isGood = true;
+  for (const key of node.keys) {
+    if (!SPECIAL_KEYS.has(key) || key === ignore || needs.includes(key) || may.includes(key)) continue;
+    const owners = RUN_TYPES.filter((type) => RUN_KEYS[type].needs.includes(key) || RUN_KEYS[type].may.includes(key));
+    misplacedKey(
+      context,
+      node,
+      key,
+      `"${key}" belongs to run: ${owners.join(' or ')}; this is run: ${run}`,
+      `write run: ${owners.join(' or run: ')}`,
+    );
+    isGood = false;
+  }
+  for (const key of needs) {
+    if (node.keys.includes(key)) continue;
+    problem(context, 'SUITE_MISSING_KEY', `${what} with run: ${run} needs "${key}"`, placeOf(node));
+    isGood = false;
+  }
+  if (run === 'logs' && ['path', 'unit', 'container'].filter((key) => node.keys.includes(key)).length !== 1) {
+    problem(context, 'SUITE_MISSING_KEY', `${what} with run: logs needs one of "path", "unit", "container"`, placeOf(node));
+    isGood = false;
+  }
+  return isGood;
+}
+
+const RETRY_REASONS = ['exit_code', 'expect', 'timeout'] as const satisfies readonly RetryReason[];
+
+const retryFields = {
+  max: required(int(0), 'Up to this many more tries.'),
+  delay: fieldTo('delayMs', duration, 'Wait before the second try; default 1s.'),
+  backoff: field(numberFrom(1), 'Factor of the wait per further try; default 1.'),
+  max_delay: fieldTo('maxDelayMs', duration, 'Longest wait; default 1m.'),
+};
+
+export const retryPolicy = {
+  max: 0,
+  delayMs: 1000,
+  backoff: 1,
+  maxDelayMs: 60_000,
+  when: RETRY_REASONS,
+} as const satisfies RetryPolicy;
+
+const retryCount: Shape<RetryPolicy> = {
+  form: int(0).form,
+  spec: int(0).spec,
+  decode(node, context, label) {
+    const max = int(0).decode(node, context, label);
+    return max === undefined ? undefined : { ...retryPolicy, max };
+  },
+};
+
+const RETRY_FORM = 'a number of further tries, or a map with max, delay, backoff, max_delay';
+
+export const retry: Shape<RetryPolicy> = byKind(`${RETRY_FORM}, when, exit_codes`, {
+  scalar: retryCount,
+  map: object({
+    what: 'retry',
+    fields: {
+      ...retryFields,
+      when: field(list(oneOf(RETRY_REASONS)), 'Outcomes that are tried again; default exit_code, expect and timeout.'),
+      exit_codes: fieldTo('exitCodes', list(int(0)), 'Only these exit codes are tried again.'),
+    },
+    build: (decoded): RetryPolicy => ({ ...retryPolicy, ...decoded }),
+  }),
+});
+
+/** Of a testcase: there is no outcome to choose, a whole attempt is repeated. */
+export const testcaseRetry: Shape<RetryPolicy> = byKind(RETRY_FORM, {
+  scalar: retryCount,
+  map: object({ what: 'retry of a testcase', fields: retryFields, build: (decoded): RetryPolicy => ({ ...retryPolicy, ...decoded }) }),
+});
+
+export const timeoutField = fieldTo('timeoutMs', positiveDuration, 'Limit of one try; default 1m.');
+export const maxParallelField = fieldTo(
+  'maxParallel',
+  int(1),
+  'Nodes at a time; default 16. 1 = one after another, stopping at the first that fails.',
+);
+export const withinField = fieldTo('withinMs', positiveDuration, 'How long it is waited for.');
+export const everyField = fieldTo('everyMs', positiveDuration, 'Pace of the samples.');
