@@ -1,6 +1,6 @@
 import type { RunEvent } from '../dsl/model/events.ts';
 import type { SuiteResult } from '../dsl/model/result.ts';
-import type { SuiteInput, TestcaseInput } from '../dsl/model/workflow-io.ts';
+import type { FaultInput, SuiteInput, TestcaseInput } from '../dsl/model/workflow-io.ts';
 import { WORKFLOW } from '../dsl/model/workflow-io.ts';
 import {
   faultEvent,
@@ -72,10 +72,18 @@ export function createEventProjector(): EventProjector {
       const workflow = run.workflows.get(workflowId);
       if (!workflow || workflow.closed) return [];
       workflow.closed = true;
-      return emit(run, settle(run));
+      return emit(run, [...releaseFaults(run, workflowId), ...settle(run)]);
     },
     finished: () => run.finished,
   };
+}
+
+interface FollowedFault {
+  readonly states: FaultStates;
+  readonly testcase: string;
+  readonly owner: string;
+  /** Events that wait for the start of the testcase to be told. */
+  held: RunEvent[];
 }
 
 interface WorkflowState extends FollowedWorkflow {
@@ -89,7 +97,7 @@ interface WorkflowState extends FollowedWorkflow {
   /** Of a testcase: its faults. */
   readonly faults: string[];
   testcase: TestcaseInput | undefined;
-  fault: { readonly states: FaultStates; readonly testcase: string } | undefined;
+  fault: FollowedFault | undefined;
   /** Of a testcase: how it was closed, until that was told. */
   ending: ClosedFact | undefined;
   recoveryOwed: boolean;
@@ -171,10 +179,10 @@ function begin(run: RunState, workflow: WorkflowState, header: WorkflowHeader): 
   const testcase = testcaseInputOf(header);
   if (testcase) {
     workflow.testcase = testcase;
-    return [testcaseStartedEvent(testcase, workflowId, startedAt)];
+    return [testcaseStartedEvent(testcase, workflowId, startedAt), ...releaseFaults(run, workflowId)];
   }
   const fault = faultInputOf(header);
-  if (fault) workflow.fault ??= { states: createFaultStates(fault), testcase: fault.testcase };
+  if (fault) workflow.fault ??= followFault(fault);
   return [];
 }
 
@@ -185,7 +193,7 @@ function addFact(run: RunState, workflow: WorkflowState, fact: Fact): RunEvent[]
     const input = faultInputOf(fact);
     if (input) {
       workflow.faults.push(fact.workflowId);
-      child.fault ??= { states: createFaultStates(input), testcase: input.testcase };
+      child.fault ??= followFault(input);
     }
   }
   if (fact.kind === 'child_finished') {
@@ -221,12 +229,27 @@ function nameOf(workflow: WorkflowState): AttemptName {
   return testcase ? { testcase: testcase.cell.id, attempt: testcase.attempt } : SUITE_LEVEL;
 }
 
-function tellFault(run: RunState, fault: WorkflowState, moments: readonly FaultMoment[]): RunEvent[] {
+function followFault(input: FaultInput): FollowedFault {
+  return { states: createFaultStates(input), testcase: input.testcase, owner: input.owner.workflowId, held: [] };
+}
+
+function tellFault(run: RunState, workflow: WorkflowState, moments: readonly FaultMoment[]): RunEvent[] {
+  const { fault } = workflow;
+  if (!fault) return [];
   if (moments.some((moment) => moment.state === 'owed')) {
     run.owed = true;
-    fault.recoveryOwed = true;
+    workflow.recoveryOwed = true;
   }
-  return moments.map((moment) => faultEvent(fault.fault?.testcase ?? '', moment));
+  const events = moments.map((moment) => faultEvent(fault.testcase, moment));
+  const owner = run.workflows.get(fault.owner);
+  if (owner?.header || owner?.closed || run.done.has(fault.owner)) return events;
+  fault.held.push(...events);
+  return [];
+}
+
+function releaseFaults(run: RunState, owner: string): RunEvent[] {
+  const faults = [...run.workflows.values()].flatMap((workflow) => (workflow.fault?.owner === owner ? [workflow.fault] : []));
+  return faults.flatMap((fault) => fault.held.splice(0));
 }
 
 function tellClosed(run: RunState, workflow: WorkflowState, fact: ClosedFact): RunEvent[] {
@@ -249,7 +272,10 @@ function settle(run: RunState): RunEvent[] {
   if (!run.suiteClosed || !run.suite) return events;
   // A suite that did not end by itself leaves children behind; they are not waited for.
   const waiting =
-    run.suiteResult && [...run.workflows.values()].some((workflow) => workflow.workflowType === WORKFLOW.testcase && !workflow.closed);
+    run.suiteResult &&
+    [...run.workflows.values()].some(
+      (workflow) => workflow.workflowType === WORKFLOW.testcase && (!workflow.closed || workflow.ending !== undefined),
+    );
   if (waiting || run.finished) return events;
   run.finished = true;
   return [...events, ...tellRunEnd(run, run.suite, run.suiteClosed)];
@@ -257,7 +283,7 @@ function settle(run: RunState): RunEvent[] {
 
 function faultsHeard(run: RunState, workflow: WorkflowState, ending: ClosedFact): boolean {
   // A testcase that was terminated leaves its faults to recover on their own, in their own time.
-  if (ending.status !== 'completed' || run.suiteClosed) return true;
+  if (ending.status !== 'completed' || (run.suiteClosed && !run.suiteResult)) return true;
   return workflow.faults.every((id) => {
     const fault = run.workflows.get(id);
     return !fault || fault.closed || fault.fault?.states.settled() === true;

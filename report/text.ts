@@ -25,7 +25,7 @@ export function capText(text: string, maxBytes: number = OUTPUT_TEXT_BYTES, tota
   const bytes = encoder.encode(clean);
   if (bytes.byteLength <= maxBytes) return clean;
   const total = Math.max(totalBytes ?? 0, bytes.byteLength);
-  const room = Math.max(0, maxBytes - leftOut(total).length);
+  const room = Math.max(0, maxBytes - utf8Bytes(leftOut(total)));
   const head = cutEnd(bytes.subarray(0, Math.ceil(room / 2)));
   const tail = cutStart(bytes.subarray(bytes.byteLength - Math.floor(room / 2)));
   return head + leftOut(total - utf8Bytes(head) - utf8Bytes(tail)) + tail;
