@@ -23,7 +23,7 @@ export interface ApiContext {
   readonly onMessage?: (text: string) => void;
 }
 
-export interface StartSuiteOptions extends SuiteOptions, ConnectionOptions, ApiContext {
+export interface StartSuiteOptions extends SuiteOptions, ConnectionOptions {
   /** Results folder; default `onetear-results/<run>`. */
   readonly results?: string;
   /** False = start no worker here. */
@@ -48,20 +48,22 @@ export interface RunHandle {
  * Starts a suite as `onetear start` does. Throws an error with a `code` (and `exit`, `diagnostics`) for an invalid suite (4), nothing
  * selected (5) or a server that cannot be had.
  */
-export async function startSuite(file: string, options: StartSuiteOptions = {}): Promise<RunHandle> {
-  const io = apiIo(options);
+export async function startSuite(file: string, options: StartSuiteOptions = {}, context: ApiContext = {}): Promise<RunHandle> {
+  const io = apiIo(context);
+  const onMessage = context.onMessage ?? ignore;
   const loaded = await loadValidPlan(file, options, io, { execute: true, seed: options.seed ?? drawSeed() });
   if (loaded.plan.cells.length === 0) throw new CliError('CLI_NOTHING_SELECTED', EXIT.nothingSelected, 'no testcase is selected');
   const choice = { ...options, worker: options.worker !== false };
-  const server = await openServer(choice, io, options.onMessage ?? ignore);
+  const server = await openServer(choice, io, onMessage);
   const run = newRunId();
   const { info, root } = await launchRun({ run, file, loaded, options, server }, io);
-  return handleOf(run, info.resultsDir, root, server, choice, io, options.onMessage ?? ignore);
+  return handleOf(run, info.resultsDir, root, server, choice, io, onMessage);
 }
 
 /** A run that was started before: by id, unique prefix or `last`. */
-export async function openRun(name: string, options: ConnectionOptions & ApiContext = {}): Promise<RunHandle> {
-  const io = apiIo(options);
+export async function openRun(name: string, options: ConnectionOptions = {}, context: ApiContext = {}): Promise<RunHandle> {
+  const io = apiIo(context);
+  const onMessage = context.onMessage ?? ignore;
   const record = await readRun(homeOf(io), name);
   const recorded = record.status === 'running' ? undefined : recordedEvents(record.results);
   if (recorded) {
@@ -77,8 +79,8 @@ export async function openRun(name: string, options: ConnectionOptions & ApiCont
     };
   }
   const choice = { ...options, worker: 'ignore' } as const;
-  const server = await openServer(choice, io, options.onMessage ?? ignore);
-  return handleOf(record.run, record.results, await rootOf(server, record), server, choice, io, options.onMessage ?? ignore);
+  const server = await openServer(choice, io, onMessage);
+  return handleOf(record.run, record.results, await rootOf(server, record), server, choice, io, onMessage);
 }
 
 function handleOf(

@@ -124,8 +124,8 @@ export function createServerLink<S extends LinkedServer>(
         signal.throwIfAborted();
         const server = current;
         try {
-          return await server.connection.withAbortSignal(signal, () =>
-            server.connection.withDeadline(Date.now() + deadlineMs, () => request(server)),
+          return await withCallSignal(signal, (own) =>
+            server.connection.withAbortSignal(own, () => server.connection.withDeadline(Date.now() + deadlineMs, () => request(server))),
           );
         } catch (error) {
           signal.throwIfAborted();
@@ -136,4 +136,16 @@ export function createServerLink<S extends LinkedServer>(
       }
     },
   };
+}
+
+/** A signal for one call: the SDK never takes its listener off a signal again, and ours lives as long as the run. */
+async function withCallSignal<T>(signal: AbortSignal, call: (own: AbortSignal) => Promise<T>): Promise<T> {
+  const own = new AbortController();
+  const abort = (): void => own.abort(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await call(own.signal);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
