@@ -7,7 +7,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { ActivityDeps } from '../../activities/deps.ts';
-import { createActivities } from './interim-activities.ts';
+import { createActivities } from '../../activities/index.ts';
 import { nodePool } from '../../activities/nodes/node-pool.ts';
 import type { Plan } from '../../dsl/model/plan.ts';
 import type { SuiteResult } from '../../dsl/model/result.ts';
@@ -91,7 +91,13 @@ export async function startEngine(): Promise<Engine> {
     defaultHeartbeatThrottleInterval: 500,
   };
   const workers = [
-    await Worker.create({ ...common, taskQueue: 'host', workflowBundle: code, maxCachedWorkflows: 100, stickyQueueScheduleToStartTimeout: 2_000 }),
+    await Worker.create({
+      ...common,
+      taskQueue: 'host',
+      workflowBundle: code,
+      maxCachedWorkflows: 100,
+      stickyQueueScheduleToStartTimeout: 2_000,
+    }),
     await Worker.create({ ...common, taskQueue: 'control' }),
   ];
   const running = workers.map((worker) => worker.run());

@@ -47,6 +47,7 @@ async function injectAndHold(stage: TestcaseStage, spec: ChaosSpec, input: Fault
   );
   stage.faults.push(fault);
   void fault.ended.promise.then((end) => {
+    fault.endNoted = true;
     if (end.owed.length === 0) reach(stage, input.step, 'recovered', end.at);
     else noteOwed(stage, fault);
   });

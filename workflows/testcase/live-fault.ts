@@ -19,6 +19,8 @@ export interface LiveFault {
   /** The end, or `owed`: what recovery waits for, and no longer. */
   readonly ended: Deferred<FaultEnd>;
   released: boolean;
+  /** The steps of the testcase know of its end. */
+  endNoted: boolean;
 }
 
 export interface FaultEnd {
@@ -45,7 +47,7 @@ export async function startFault(input: FaultInput, register: (fault: Pick<LiveF
     staticSummary: `fault: ${input.title}`.slice(0, 200),
     memo: { title: input.title, testcase: input.testcase },
   });
-  const fault: LiveFault = { input, handle, effect, ended, released: false };
+  const fault: LiveFault = { input, handle, effect, ended, released: false, endNoted: false };
   void watchEnd(fault);
   return fault;
 }

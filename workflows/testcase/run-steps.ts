@@ -45,14 +45,20 @@ export async function runSteps(stage: TestcaseStage): Promise<void> {
 
 /**
  * A step that needs `<fault>.recovered` of a fault that only the end of the testcase undoes would wait for ever. When nothing runs and
- * no fault ends by itself, the moment never comes. A condition is looked at only when all promises have settled, so `running` is true then.
+ * no fault ends by itself, the moment never comes.
  */
 async function giveUpHopelessWaits(stage: TestcaseStage, counts: { readonly waiting: number; readonly running: number }): Promise<void> {
   while (counts.waiting > 0) {
-    await condition(() => counts.waiting === 0 || (counts.running === 0 && !stage.faults.some(endsByItself)));
-    giveUpRecoveries(stage);
-    // Lets the steps that waited go on before the next look.
-    await condition(() => counts.running > 0 || counts.waiting === 0);
+    // The first look comes at once, in the middle of things; later ones when the promises of an activation have settled.
+    let looked = false;
+    await condition(() => {
+      const early = !looked;
+      looked = true;
+      return !early && (counts.waiting === 0 || (counts.running === 0 && !stage.faults.some(endsByItself)));
+    });
+    const finished = [...stage.steps.values()].filter((state) => state.progress.state === 'finished' && !state.recovered.settled);
+    if (finished.length === 0) return;
+    for (const state of finished) state.recovered.resolve();
   }
 }
 
@@ -60,8 +66,10 @@ function giveUpRecoveries(stage: TestcaseStage): void {
   for (const state of stage.steps.values()) state.recovered.resolve();
 }
 
+/** Its end will come, or has come and is not yet known to the steps. */
 function endsByItself(fault: LiveFault): boolean {
-  return !fault.ended.settled && (fault.input.durationMs !== undefined || fault.released);
+  if (fault.endNoted) return false;
+  return fault.ended.settled || fault.input.durationMs !== undefined || fault.released;
 }
 
 async function decideAndRun(stage: TestcaseStage, step: PlannedStep): Promise<StepOutcome> {
