@@ -1,9 +1,10 @@
 import type { LoadedDataConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import type { JournalEntry } from '../../dsl/model/journal.ts';
-import { JOURNAL_MEMO } from '../../dsl/model/workflow-io.ts';
+import { FAILURE, JOURNAL_MEMO } from '../../dsl/model/workflow-io.ts';
 import type { Fact, WorkflowFacts } from '../../report/facts.ts';
 import { decodeFailure, decodeFirst, decodePayload } from './decode-payload.ts';
+import type { FailureFacts } from './decode-payload.ts';
 
 /** One raw event as `handle.fetchHistory()` or `GetWorkflowExecutionHistory` gives it. */
 export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -146,7 +147,10 @@ async function decodeChildEvent(event: HistoryEvent, state: DecoderState): Promi
   const completed = event.childWorkflowExecutionCompletedEventAttributes;
   if (completed) return childFinished(completed, 'completed', { result: await decodeFirst(completed.result, converter) });
   const failed = event.childWorkflowExecutionFailedEventAttributes;
-  if (failed) return childFinished(failed, 'failed', await decodeFailure(failed.failure, converter));
+  if (failed) {
+    const { status, ...rest } = failedWorkflow(await decodeFailure(failed.failure, converter));
+    return childFinished(failed, status, rest);
+  }
   const cancelled = event.childWorkflowExecutionCanceledEventAttributes;
   if (cancelled) return childFinished(cancelled, 'cancelled', {});
   const timedOut = event.childWorkflowExecutionTimedOutEventAttributes;
@@ -154,6 +158,14 @@ async function decodeChildEvent(event: HistoryEvent, state: DecoderState): Promi
   const terminated = event.childWorkflowExecutionTerminatedEventAttributes;
   if (terminated) return childFinished(terminated, 'terminated', {});
   return undefined;
+}
+
+/** A testcase with a bad verdict is a failed workflow, so that Temporal's lists show it; to a projection it has a result like any other. */
+function failedWorkflow(
+  failure: FailureFacts,
+): ({ readonly status: 'failed' } & FailureFacts) | { readonly status: 'completed'; readonly result: unknown } {
+  if (failure.failureType !== FAILURE.testFailed || failure.detail === undefined) return { status: 'failed', ...failure };
+  return { status: 'completed', result: failure.detail };
 }
 
 function childFinished(
@@ -169,7 +181,7 @@ async function decodeCloseEvent(event: HistoryEvent, state: DecoderState): Promi
   const completed = event.workflowExecutionCompletedEventAttributes;
   if (completed) return { kind: 'closed', status: 'completed', result: await decodeFirst(completed.result, converter) };
   const failed = event.workflowExecutionFailedEventAttributes;
-  if (failed) return { kind: 'closed', status: 'failed', ...(await decodeFailure(failed.failure, converter)) };
+  if (failed) return { kind: 'closed', ...failedWorkflow(await decodeFailure(failed.failure, converter)) };
   if (event.workflowExecutionCanceledEventAttributes) return { kind: 'closed', status: 'cancelled' };
   if (event.workflowExecutionTimedOutEventAttributes) return { kind: 'closed', status: 'timed_out' };
   if (event.workflowExecutionContinuedAsNewEventAttributes) return { kind: 'closed', status: 'continued_as_new' };
