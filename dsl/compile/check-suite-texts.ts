@@ -21,7 +21,7 @@ export function checkSuiteTexts(world: World): void {
     steps: new Map(),
     keptStdout: new Set(),
     readProbes: new Set(),
-    allUses: [],
+    liveUses: [],
   };
   const place = (owner: string, location: Location): UsePlace => ({ owner, location, isBefore: () => false });
 

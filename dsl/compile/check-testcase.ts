@@ -1,8 +1,10 @@
+import type { Pick } from '../model/node.ts';
 import type { PlannedStep } from '../model/plan.ts';
 import { stepGraph } from '../expand/step-graph.ts';
 import type { Location } from '../model/location.ts';
+import type { ValueMap } from '../model/value.ts';
 import type { SampledAssert, TestcaseDefinition, WaitCondition } from '../model/suite.ts';
-import { checkNodes, pickedCount } from './check-selector.ts';
+import { checkNodes } from './check-selector.ts';
 import { checkFacts, checkUses } from './check-uses.ts';
 import type { Site, UsePlace } from './check-uses.ts';
 import {
@@ -28,10 +30,8 @@ export interface TestcaseFacts {
   readonly keptStdout: ReadonlySet<string>;
   readonly lastCommandStep?: string;
   readonly probes: readonly string[];
-  /** What all texts used by the testcase read. */
-  readonly ownUses: readonly TextUse[];
-  /** Step id → nodes it runs on at most. */
-  readonly nodeCounts: ReadonlyMap<string, number>;
+  /** Uses of roles, probes and bind. */
+  readonly liveUses: readonly TextUse[];
 }
 
 /** Everything a testcase's own texts and the definitions it uses read must exist in it. */
@@ -53,11 +53,10 @@ export function checkTestcase(
     steps: byId,
     keptStdout: new Set(),
     readProbes: new Set(),
-    allUses: [],
+    liveUses: [],
   };
-  const nodeCounts = new Map<string, number>();
   const isBefore = orderOf(steps, byId);
-  for (const step of steps) checkStep(world, site, step, (id) => isBefore(step.id, id), nodeCounts);
+  for (const step of steps) checkStep(world, site, step, (id) => isBefore(step.id, id));
 
   const lastCommandStep = steps.findLast((step) => step.kind === 'command')?.id;
   checkAsserts(world, site, testcase, lastCommandStep !== undefined);
@@ -66,8 +65,7 @@ export function checkTestcase(
     keptStdout: site.keptStdout,
     ...(lastCommandStep !== undefined && { lastCommandStep }),
     probes: probesOf(world, testcase, steps, site.readProbes),
-    ownUses: site.allUses,
-    nodeCounts,
+    liveUses: site.liveUses,
   };
 }
 
@@ -80,7 +78,8 @@ function orderOf(steps: readonly PlannedStep[], byId: ReadonlyMap<string, Planne
   let ancestors: ((id: string) => ReadonlySet<string>) | undefined;
   return (step, other) => {
     if (!ancestors) {
-      const graph = stepGraph(steps.map((each) => ({ ...each, needs: each.needs.filter((need) => byId.has(need.step)) }) as PlannedStep));
+      const whole = steps.every((each) => each.needs.every((need) => byId.has(need.step)));
+      const graph = stepGraph(whole ? steps : steps.map((each) => ({ ...each, needs: each.needs.filter((need) => byId.has(need.step)) })));
       const memo = new Map<string, ReadonlySet<string>>();
       ancestors = (id) => {
         let known = memo.get(id);
@@ -92,7 +91,7 @@ function orderOf(steps: readonly PlannedStep[], byId: ReadonlyMap<string, Planne
   };
 }
 
-function checkStep(world: World, site: Site, step: PlannedStep, isBefore: (id: string) => boolean, nodeCounts: Map<string, number>): void {
+function checkStep(world: World, site: Site, step: PlannedStep, isBefore: (id: string) => boolean): void {
   const owner = `step "${step.id}"`;
   const { location } = step;
   const place: UsePlace = { owner, location, isBefore };
@@ -109,7 +108,7 @@ function checkStep(world: World, site: Site, step: PlannedStep, isBefore: (id: s
       const definition = typeof step.command === 'string' ? entry(world.definitions.commands, step.command) : step.command;
       if (!definition) return;
       const facts = commandFacts(world, definition);
-      checkInvocation(world, site, step, facts, place, definition.pick, nodeCounts);
+      checkInvocation(world, site, step, facts, place, definition.pick);
       if (
         step.overrides.expect?.all_equal !== undefined ||
         (step.overrides.retry && (step.overrides.expect ?? definition.expect)?.all_equal)
@@ -121,7 +120,7 @@ function checkStep(world: World, site: Site, step: PlannedStep, isBefore: (id: s
     }
     case 'chaos': {
       const definition = entry(world.definitions.chaos, step.chaos);
-      if (definition) checkInvocation(world, site, step, chaosFacts(world, definition), place, definition.pick, nodeCounts);
+      if (definition) checkInvocation(world, site, step, chaosFacts(world, definition), place, definition.pick);
       return;
     }
     case 'wait':
@@ -164,11 +163,9 @@ function checkInvocation(
   step: PlannedStep & { readonly kind: 'command' | 'chaos' },
   facts: ReturnType<typeof commandFacts>,
   place: UsePlace,
-  pick: Parameters<typeof pickedCount>[1],
-  nodeCounts: Map<string, number>,
+  pick: Pick | undefined,
 ): void {
   const { overrides, location } = step;
-  const used = `${place.owner}: ${facts.owner}`;
   checkInputs(world, facts.owner, facts.inputs, step.with, location, `${place.owner}: `);
   if (hasKeys(step.with))
     checkUses(
@@ -177,19 +174,16 @@ function checkInvocation(
       usesIn(world, place.owner, location, (to) => inspectMap(step.with, 'with', WITH_NAMES, to)),
       place,
     );
-  const env = [...facts.env, ...Object.keys(overrides.env ?? {})];
+  const env = overrides.env ? [...facts.env, ...Object.keys(overrides.env)] : facts.env;
   if (hasKeys(overrides)) {
     checkUses(world, site, inspectOverrides(world, overrides, place.owner, location), { ...place, env });
     if (overrides.nodes !== undefined || overrides.pick !== undefined) {
-      const nodes =
-        overrides.nodes === undefined
-          ? undefined
-          : checkNodes(world, overrides.nodes, overrides.pick ?? pick, location, place.owner, 'nodes');
-      nodeCounts.set(step.id, nodes ? pickedCount(nodes.length, overrides.pick ?? pick) : facts.nodeCount);
+      checkNodes(world, overrides.nodes, overrides.pick ?? pick, location, place.owner, 'nodes');
     }
   }
-  if (!nodeCounts.has(step.id)) nodeCounts.set(step.id, facts.nodeCount);
-  checkFacts(world, site, facts, { ...place, owner: used, env });
+  if (facts.uses.length > 0 || facts.hooks.length > 0) {
+    checkFacts(world, site, facts, { ...place, owner: `${place.owner}: ${facts.owner}`, env });
+  }
 }
 
 function checkCondition(world: World, site: Site, condition: WaitCondition, path: string, place: UsePlace): void {
@@ -362,6 +356,14 @@ function usesIn(world: World, owner: string, location: Location, inspect: (to: R
   const to = inspection(world, owner, location);
   inspect(to);
   return to.uses;
+}
+
+function namesInputs(inputs: ValueMap): boolean {
+  for (const name in inputs) {
+    const value = inputs[name];
+    if (typeof value === 'string' ? value.includes('${{') : typeof value === 'object' && value !== null) return true;
+  }
+  return false;
 }
 
 function hasKeys(map: object): boolean {

@@ -23,8 +23,8 @@ export interface Site {
   readonly keptStdout: Set<string>;
   /** Probes that texts read. Filled by the checks. */
   readonly readProbes: Set<string>;
-  /** All uses of the testcase's own texts, for the question what the engine can execute. */
-  readonly allUses: TextUse[];
+  /** Uses of what only a live cluster can answer (roles, probes, bind). Filled by the checks. */
+  readonly liveUses: TextUse[];
 }
 
 /** One use of texts at a site. */
@@ -49,7 +49,7 @@ export function checkFacts(world: World, site: Site, facts: DefinitionFacts, pla
 /** Names that texts read and that do not exist at this site. */
 export function checkUses(world: World, site: Site, uses: readonly TextUse[], place: UsePlace): void {
   for (const use of uses) {
-    site.allUses.push(use);
+    if (use.names.has('roles') || use.names.has('probes') || use.names.has('bind')) site.liveUses.push(use);
     for (const name of use.names) {
       if (site.missing.has(name)) tell(world, place, use, 'SUITE_NOT_AVAILABLE', `${site.owner} has no ${name}`);
     }

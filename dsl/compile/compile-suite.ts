@@ -77,7 +77,7 @@ export function compileSuite(suite: Suite, options: CompileOptions): Compilation
     const steps = planSteps(world, testcase);
     const found = checkTestcase(world, testcase, steps, own === shared ? sharedNames : paramNames(own));
     const plan = planTestcase(world, testcase, steps, found);
-    checkEvents(world, plan, found);
+    checkEvents(world, plan);
     planned.set(testcase.name, plan);
     facts.set(testcase.name, found);
     for (const cell of matrixCells(testcase.name, own, reporter, testcase.params?.location ?? testcase.location)) cells.push(cell);

@@ -1,6 +1,6 @@
 import type { PlannedStep, PlannedTestcase } from '../model/plan.ts';
 import type { WaitCondition } from '../model/suite.ts';
-import type { TestcaseFacts } from './check-testcase.ts';
+import { pickedCount, staticNodes } from './check-selector.ts';
 import { entry } from './world.ts';
 import type { World } from './world.ts';
 
@@ -18,9 +18,8 @@ const BASE = 30;
 export function estimateEvents(
   world: World,
   testcase: PlannedTestcase,
-  facts: TestcaseFacts,
 ): { readonly events: number; readonly steps: readonly { readonly id: string; readonly events: number }[] } {
-  const steps = testcase.steps.map((step) => ({ id: step.id, events: stepEvents(world, step, facts.nodeCounts.get(step.id) ?? 1) }));
+  const steps = testcase.steps.map((step) => ({ id: step.id, events: stepEvents(world, step) }));
   const { assert, hooks } = testcase;
   const others =
     BASE +
@@ -38,12 +37,14 @@ export function estimateEvents(
   };
 }
 
-function stepEvents(world: World, step: PlannedStep, nodes: number): number {
+function stepEvents(world: World, step: PlannedStep): number {
   switch (step.kind) {
     case 'command': {
       const definition = typeof step.command === 'string' ? entry(world.definitions.commands, step.command) : step.command;
       const hooks = definition ? definition.hooks.before.length + definition.hooks.after.length + definition.hooks.onFail.length : 0;
-      return PER_ACTIVITY * (nodes + hooks);
+      const { nodes = definition?.nodes, pick = definition?.pick } = step.overrides;
+      const count = (staticNodes(world, nodes) ?? world.context.nodes).length;
+      return PER_ACTIVITY * (pickedCount(count, pick) + hooks);
     }
     case 'chaos': {
       const hooks = entry(world.definitions.chaos, step.chaos)?.hooks;
@@ -74,10 +75,10 @@ function averageInterval(interval: number | readonly [number, number]): number {
 }
 
 /** Reports a testcase that is too large, naming what makes it so. */
-export function checkEvents(world: World, testcase: PlannedTestcase, facts: TestcaseFacts): void {
+export function checkEvents(world: World, testcase: PlannedTestcase): void {
   // The commonest case by far needs no arithmetic.
   if (testcase.steps.length < 20 && world.context.nodes.length < 16) return;
-  const { events, steps } = estimateEvents(world, testcase, facts);
+  const { events, steps } = estimateEvents(world, testcase);
   if (events <= MAX_EVENTS) return;
   const largest = steps
     .slice(0, 3)

@@ -10,7 +10,7 @@ import type {
   VerifyDefinition,
 } from '../model/suite.ts';
 import type { ValueMap } from '../model/value.ts';
-import { checkNodes, pickedCount } from './check-selector.ts';
+import { checkNodes } from './check-selector.ts';
 import { inspectCmd, inspectExpression, inspectMap, inspectMatchers, inspectTemplate } from './inspect-text.ts';
 import type { Inspection, TextUse } from './inspect-text.ts';
 import { COMMAND_NAMES, REDUCE_NAMES, RESULT_NAMES, SELECTOR_NAMES } from './names.ts';
@@ -28,8 +28,6 @@ export interface DefinitionFacts {
   readonly env: readonly string[];
   readonly inputs: ValueMap;
   readonly hooks: readonly { readonly phase: keyof HooksDefinition; readonly facts: DefinitionFacts }[];
-  /** Nodes it runs on at most, without the overrides of a step. */
-  readonly nodeCount: number;
 }
 
 export function commandFacts(world: World, definition: CommandDefinition): DefinitionFacts {
@@ -37,6 +35,7 @@ export function commandFacts(world: World, definition: CommandDefinition): Defin
   if (known) return known;
   const owner = definition.name === undefined ? 'inline command' : `command "${definition.name}"`;
   const to = inspection(world, owner, definition.location);
+  checkNodes(world, definition.nodes, definition.pick, definition.location, owner, 'nodes');
   inspectInvocation(definition, to);
   inspectMatchers(definition.expect, 'expect', COMMAND_NAMES, RESULT_NAMES, to);
   inspectOutputs(definition.outputs, to);
@@ -51,7 +50,6 @@ export function commandFacts(world: World, definition: CommandDefinition): Defin
     env: Object.keys(definition.env ?? {}),
     inputs: definition.inputs,
     hooks: hookFacts(world, definition.hooks, owner),
-    nodeCount: countNodes(world, definition, owner),
   });
 }
 
@@ -60,6 +58,7 @@ export function chaosFacts(world: World, definition: ChaosDefinition): Definitio
   if (known) return known;
   const owner = `chaos "${definition.name}"`;
   const to = inspection(world, owner, definition.location);
+  checkNodes(world, definition.nodes, definition.pick, definition.location, owner, 'nodes');
   inspectInvocation(definition, to);
   inspectMap(definition.fault?.options, `fault.${definition.fault?.kind}`, COMMAND_NAMES, to);
   inspectVerify(world, definition.verify, 'verify', owner, definition.location, to);
@@ -85,7 +84,6 @@ export function chaosFacts(world: World, definition: ChaosDefinition): Definitio
     env: Object.keys(definition.env ?? {}),
     inputs: definition.inputs,
     hooks: hookFacts(world, definition.hooks, owner),
-    nodeCount: countNodes(world, definition, owner),
   });
 }
 
@@ -94,6 +92,7 @@ export function probeFacts(world: World, definition: ProbeDefinition): Definitio
   if (known) return known;
   const owner = `probe "${definition.name}"`;
   const to = inspection(world, owner, definition.location);
+  checkNodes(world, definition.nodes, definition.pick, definition.location, owner, 'nodes');
   inspectInvocation(definition as unknown as Invocation, to);
   inspectMatchers(definition.expect, 'expect', COMMAND_NAMES, RESULT_NAMES, to);
   inspectOutputs(definition.outputs, to);
@@ -108,7 +107,6 @@ export function probeFacts(world: World, definition: ProbeDefinition): Definitio
     env: Object.keys(definition.env ?? {}),
     inputs: definition.inputs,
     hooks: hookFacts(world, definition.hooks, owner),
-    nodeCount: countNodes(world, definition, owner),
   });
 }
 
@@ -141,6 +139,7 @@ export function inspection(world: World, owner: string, location: Location): Ins
   return {
     uses: [],
     secrets: world.secrets,
+    readings: world.readings,
     problem: (code, path, message, hint) =>
       world.reporter.error(code, location, `${owner}: ${path}: ${message}`, hint === undefined ? {} : { hint }),
   };
@@ -277,7 +276,7 @@ function inspectVerify(
   inspectMatchers(verify.match, path, COMMAND_NAMES, RESULT_NAMES, to);
 }
 
-/** `inputs.x` is settled by the definition itself: its declared inputs, and the `with` of a module. */
+/** `inputs.x` is settled by the definition itself: its declared inputs, and the `with` of a module. Returns what is left to check where it is used. */
 function ownInputs(
   world: World,
   owner: string,
@@ -296,12 +295,7 @@ function ownInputs(
       );
     }
   }
-  return uses;
-}
-
-function countNodes(world: World, definition: Invocation | ProbeDefinition, owner: string): number {
-  const location = (definition as CommandDefinition).location;
-  return pickedCount(checkNodes(world, definition.nodes, definition.pick, location, owner, 'nodes').length, definition.pick);
+  return uses.filter((use) => use.names.size > 1 || !use.names.has('inputs'));
 }
 
 function keep(world: World, definition: CommandDefinition | ChaosDefinition | ProbeDefinition, facts: DefinitionFacts): DefinitionFacts {

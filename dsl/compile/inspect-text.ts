@@ -13,9 +13,13 @@ import type { MemberReference } from './member-references.ts';
 import { unknownName } from './reporter.ts';
 
 /** What one text of a definition reads. Whether it exists is known only where the definition is used. */
-export interface TextUse {
+export interface TextUse extends Reading {
   /** Key path in the definition: `cmd`, `env.PGHOST`, `expect.expr[0]`. */
   readonly path: string;
+}
+
+/** What one expression reads. */
+export interface Reading {
   readonly members: readonly MemberReference[];
   readonly steps: readonly StepReference[];
   /** Steps by a computed name or as a whole: any step may be read. */
@@ -30,6 +34,8 @@ export interface Inspection {
   readonly uses: TextUse[];
   /** Names of `secrets:` of the suite. */
   readonly secrets: ReadonlySet<string>;
+  /** What expressions read, by their text: large suites repeat them. */
+  readonly readings: Map<string, Reading>;
   problem(code: string, path: string, message: string, hint?: string): void;
 }
 
@@ -51,9 +57,11 @@ const CODES: { readonly [code in ExpressionCode]: string } = {
 
 /** An expression of type `expr`: bare, or one whole mark. */
 export function inspectExpression(text: string, path: string, names: ReadonlySet<string>, to: Inspection): void {
-  const problem = checkExpression(text, names);
+  const bare = bareExpression(text);
+  // Known names are checked by the set alone; only what is new, or wrong, is looked at as a whole.
+  const problem = isFine(bare, names, to) ? undefined : checkExpression(text, names);
   if (problem) tell(problem, text, path, to);
-  else collect(bareExpression(text), path, to);
+  else collect(bare, path, to);
 }
 
 /** A text with marks that is not shell. */
@@ -76,7 +84,7 @@ export function inspectTemplate(
         }
         continue;
       }
-      const problem = checkExpression(part.expression, names);
+      const problem = isFine(part.expression, names, to) ? undefined : checkExpression(part.expression, names);
       if (problem) tell({ ...problem, offset: problem.offset + part.offset }, text, path, to);
       else collect(part.expression, path, to);
     }
@@ -164,9 +172,20 @@ function tell(problem: ExpressionProblem, text: string, path: string, to: Inspec
   to.problem(CODES[problem.code], path, describeProblem(problem, text));
 }
 
+/** An expression that was read before has no mistake of form; its names may still not exist here. */
+function isFine(expression: string, names: ReadonlySet<string>, to: Inspection): boolean {
+  const reading = to.readings.get(expression);
+  if (!reading) return false;
+  for (const name of reading.names) if (!names.has(name)) return false;
+  return true;
+}
+
 function collect(expression: string, path: string, to: Inspection): void {
-  const { names, steps, anyStep } = analyseExpression(expression);
-  const members = memberReferences(expression);
-  if (names.size === 0) return;
-  to.uses.push({ path, members, steps, anyStep, names, mentionsStdout: expression.includes('stdout') });
+  let reading = to.readings.get(expression);
+  if (!reading) {
+    const { names, steps, anyStep } = analyseExpression(expression);
+    reading = { names, steps, anyStep, members: memberReferences(expression), mentionsStdout: expression.includes('stdout') };
+    to.readings.set(expression, reading);
+  }
+  if (reading.names.size > 0) to.uses.push({ path, ...reading });
 }

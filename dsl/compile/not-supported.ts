@@ -150,7 +150,7 @@ export function checkSupported(
       for (const each of testcase.assert[kind]) subject(each.subject, each.location, `assert.${kind}`);
     }
     for (const each of testcase.assert.within) if (typeof each.until !== 'string') refuse(each.location, 'assert.within with a probe');
-    uses(facts.get(testcase.name)?.ownUses ?? [], location);
+    uses(facts.get(testcase.name)?.liveUses ?? [], location);
     for (const requirement of testcase.requires) selector(requirement.nodes, requirement.location);
     hooks(testcase.hooks);
   }

@@ -1,6 +1,7 @@
 import type { Location } from '../model/location.ts';
 import type { Need, PlannedStep, PlannedStepCommon } from '../model/plan.ts';
-import type { StepDefinition, TestcaseDefinition } from '../model/suite.ts';
+import type { CommandDefinition, StepDefinition, StepOverrides, TestcaseDefinition } from '../model/suite.ts';
+import type { ValueMap } from '../model/value.ts';
 import { inlineName } from '../expand/command-spec.ts';
 import { checkGraph } from './check-graph.ts';
 import { unknownName } from './reporter.ts';
@@ -14,9 +15,7 @@ interface Flat {
   /** Written needs, or what it comes after by its place. */
   readonly needs: readonly string[];
   readonly needsWritten: boolean;
-  /** For a `parallel` block: ids of the steps it joins. */
-  readonly joins?: readonly string[];
-  readonly if?: string;
+  readonly if: string | undefined;
   readonly continueOnError: boolean;
 }
 
@@ -72,23 +71,17 @@ function flatten(world: World, testcase: TestcaseDefinition): readonly Flat[] {
       const needs = definition.needs ?? (beside ? [] : sequence ? previous : before);
       const condition = both(guard.if, definition.if);
       const continueOnError = definition.continueOnError || guard.continueOnError;
-      const common = {
-        definition,
-        needs,
-        needsWritten: definition.needs !== undefined,
-        continueOnError,
-        ...(condition !== undefined && { if: condition }),
-      };
+      const needsWritten = definition.needs !== undefined;
       if (definition.kind === 'parallel') {
         const joins = walk(definition.steps, needs, false, { ...(condition !== undefined && { if: condition }), continueOnError });
         const id = idOf(definition);
         // The join itself runs whenever its steps are over; their verdicts count by themselves.
-        flat.push({ ...common, id, needs: joins, needsWritten: false, joins, if: 'always()' });
+        flat.push({ definition, id, needs: joins, needsWritten: false, if: 'always()', continueOnError });
         previous = [id];
         ends.push(id);
       } else {
         const id = idOf(definition);
-        flat.push({ ...common, id });
+        flat.push({ definition, id, needs, needsWritten, if: condition, continueOnError });
         if (!beside) {
           previous = [id];
           ends.push(id);
@@ -157,16 +150,26 @@ function planStep(world: World, flat: Flat, ids: ReadonlySet<string>, testcase: 
   const common: PlannedStepCommon = {
     id,
     needs: resolveNeeds(world, flat, ids, testcase),
-    ...(flat.if !== undefined && { if: flat.if }),
     continueOnError: flat.continueOnError,
     keepStdout: false,
     location: step.location,
   };
+  const planned = planKind(world, step, common, ids, testcase);
+  return planned && flat.if !== undefined ? { ...planned, if: flat.if } : planned;
+}
+
+function planKind(
+  world: World,
+  step: StepDefinition,
+  common: PlannedStepCommon,
+  ids: ReadonlySet<string>,
+  testcase: TestcaseDefinition,
+): PlannedStep | undefined {
   switch (step.kind) {
     case 'use':
       return planUse(world, step, common);
     case 'inline':
-      return { ...common, kind: 'command', command: step.command, with: step.with ?? {}, overrides: {} };
+      return commandStep(common, step.command, step.with ?? NO_INPUTS, NO_INPUTS);
     case 'parallel':
       return { ...common, kind: 'parallel' };
     case 'recover':
@@ -194,36 +197,46 @@ function planStep(world: World, flat: Flat, ids: ReadonlySet<string>, testcase: 
   }
 }
 
+/** Written out, because a spread costs more than everything else about a step, and a suite may have 40,000. */
+function commandStep(
+  common: PlannedStepCommon,
+  command: string | CommandDefinition,
+  inputs: ValueMap,
+  overrides: StepOverrides,
+): PlannedStep & { readonly kind: 'command' } {
+  const { id, needs, continueOnError, keepStdout, location } = common;
+  return { kind: 'command', id, needs, continueOnError, keepStdout, location, command, with: inputs, overrides };
+}
+
 /** Keys that only one of commands and chaos has. */
-const COMMAND_ONLY = ['retry', 'expect', 'outputs', 'cache'] as const;
-const CHAOS_ONLY = { durationMs: 'duration', background: 'background' } as const;
+const COMMAND_ONLY: ReadonlySet<string> = new Set(['retry', 'expect', 'outputs', 'cache']);
+const CHAOS_ONLY: { readonly [key: string]: string } = { durationMs: 'duration', background: 'background' };
+const NO_INPUTS = {};
 
 function planUse(world: World, step: StepDefinition & { readonly kind: 'use' }, common: PlannedStepCommon): PlannedStep | undefined {
   const { commands, chaos } = world.definitions;
-  const shared = { ...common, with: step.with ?? {}, overrides: step.overrides };
   if (entry(commands, step.use)) {
-    for (const [key, written] of Object.entries(CHAOS_ONLY) as [keyof typeof CHAOS_ONLY, string][]) {
-      if (step.overrides[key] !== undefined) {
-        world.reporter.error(
-          'SUITE_NOT_ALLOWED',
-          step.location,
-          `step "${common.id}": ${written} has no meaning for a command ("${step.use}" is one)`,
-        );
-      }
+    for (const key in step.overrides) {
+      const written = CHAOS_ONLY[key];
+      if (written === undefined) continue;
+      world.reporter.error(
+        'SUITE_NOT_ALLOWED',
+        step.location,
+        `step "${common.id}": ${written} has no meaning for a command ("${step.use}" is one)`,
+      );
     }
-    return { ...shared, kind: 'command', command: step.use };
+    return commandStep(common, step.use, step.with ?? NO_INPUTS, step.overrides);
   }
   if (entry(chaos, step.use)) {
-    for (const key of COMMAND_ONLY) {
-      if (step.overrides[key] !== undefined) {
-        world.reporter.error(
-          'SUITE_NOT_ALLOWED',
-          step.location,
-          `step "${common.id}": ${key} is not allowed: "${step.use}" is a chaos, which is injected once`,
-        );
-      }
+    for (const key in step.overrides) {
+      if (!COMMAND_ONLY.has(key)) continue;
+      world.reporter.error(
+        'SUITE_NOT_ALLOWED',
+        step.location,
+        `step "${common.id}": ${key} is not allowed: "${step.use}" is a chaos, which is injected once`,
+      );
     }
-    return { ...shared, kind: 'chaos', chaos: step.use };
+    return { ...common, kind: 'chaos', chaos: step.use, with: step.with ?? NO_INPUTS, overrides: step.overrides };
   }
   const { message, hint } = unknownName('command or chaos', step.use, [...Object.keys(commands), ...Object.keys(chaos)]);
   world.reporter.error('SUITE_UNKNOWN_REFERENCE', step.location, message, { length: step.use.length, ...(hint !== undefined && { hint }) });

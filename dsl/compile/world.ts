@@ -2,6 +2,7 @@ import type { Node } from '../model/node.ts';
 import type { Definitions, PlanContext } from '../model/plan.ts';
 import type { ChaosDefinition, CommandDefinition, ProbeDefinition, Suite } from '../model/suite.ts';
 import type { DefinitionFacts } from './inspect-definition.ts';
+import type { Reading } from './inspect-text.ts';
 import type { Reporter } from './reporter.ts';
 
 /** What all checks of one compilation share; caches make 40,000 steps over a few definitions cheap. */
@@ -14,6 +15,8 @@ export interface World {
   readonly roles: ReadonlySet<string>;
   /** Selector text → the largest set it can mean; absent = not looked at yet. */
   readonly selectors: Map<string, SelectorFacts>;
+  /** Expression → what it reads. */
+  readonly readings: Map<string, Reading>;
   readonly facts: Map<CommandDefinition | ChaosDefinition | ProbeDefinition, DefinitionFacts>;
 }
 
@@ -37,6 +40,7 @@ export function createWorld(suite: Suite, context: PlanContext, reporter: Report
     secrets: new Set(suite.secrets),
     roles: new Set(suite.roles.map((role) => role.name)),
     selectors: new Map(),
+    readings: new Map(),
     facts: new Map(),
   };
 }
