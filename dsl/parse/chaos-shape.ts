@@ -9,24 +9,27 @@ import { hasMatch, matchFields, matchOf, matcherBlock } from './matcher-shape.ts
 import { field, fieldTo, misplacedKey, object, required } from './object-shape.ts';
 import { checkRun, everyField, placeFields, runFields, runType, timeoutField, withinField } from './run-shape.ts';
 import { bool, cmd, inputs, name, outputText, positiveDuration, selector, template, withInputs } from './scalar-shapes.ts';
-import { byKind, oneOf, oneOrList, placeOf } from './shape.ts';
+import { byKind, oneOf, oneOrList, placeOf, shared } from './shape.ts';
 import { int } from './scalar-shapes.ts';
 
 /** `{cmd, nodes, within, every, …M}`: proof that something is in effect. */
-const verify: Shape<VerifyDefinition> = object({
-  what: 'verify',
-  fields: {
-    cmd: required(cmd, 'Looks at the effect.'),
-    nodes: field(selector, 'Where to look; default the nodes of the fault.'),
-    within: withinField,
-    every: everyField,
-    ...matchFields,
-  },
-  build(decoded): VerifyDefinition {
-    const { cmd: text, nodes, withinMs = 10_000, everyMs = 500 } = decoded;
-    return { cmd: text, ...(nodes === undefined ? {} : { nodes }), withinMs, everyMs, match: matchOf(decoded) };
-  },
-});
+const verify: Shape<VerifyDefinition> = shared(
+  'verify',
+  object({
+    what: 'verify',
+    fields: {
+      cmd: required(cmd, 'Looks at the effect.'),
+      nodes: field(selector, 'Where to look; default the nodes of the fault.'),
+      within: withinField,
+      every: everyField,
+      ...matchFields,
+    },
+    build(decoded): VerifyDefinition {
+      const { cmd: text, nodes, withinMs = 10_000, everyMs = 500 } = decoded;
+      return { cmd: text, ...(nodes === undefined ? {} : { nodes }), withinMs, everyMs, match: matchOf(decoded) };
+    },
+  }),
+);
 
 const recover: Shape<RecoverDefinition> = object({
   what: 'recover',
@@ -58,36 +61,39 @@ const logsTrigger = object({
   },
 });
 
-const trigger: Shape<TriggerDefinition> = object({
-  what: 'trigger',
-  fields: {
-    command: field(name, 'Command that is sampled.'),
-    probe: field(name, 'Probe that is watched.'),
-    logs: field(logsTrigger, 'Log that is followed; with matches.'),
-    within: withinField,
-    every: everyField,
-    ...matchFields,
-    matches: { ...matchFields.matches, shape: oneOrList(outputText) },
-  },
-  build(decoded, node, context): TriggerDefinition | undefined {
-    const subjects = ['command', 'probe', 'logs'].filter((key) => node.keys.includes(key));
-    if (subjects.length !== 1 || !hasMatch(decoded)) {
-      const message =
-        subjects.length === 1 ? 'trigger needs a condition, such as contains' : 'trigger needs one of "command", "probe", "logs"';
-      problem(context, 'SUITE_MISSING_KEY', message, placeOf(node));
-      return undefined;
-    }
-    const { command, probe, logs, withinMs = 60_000, everyMs = 200 } = decoded;
-    return {
-      ...(command === undefined ? {} : { command }),
-      ...(probe === undefined ? {} : { probe }),
-      ...(logs === undefined ? {} : { logs }),
-      match: matchOf(decoded),
-      withinMs,
-      everyMs,
-    };
-  },
-});
+const trigger: Shape<TriggerDefinition> = shared(
+  'trigger',
+  object({
+    what: 'trigger',
+    fields: {
+      command: field(name, 'Command that is sampled.'),
+      probe: field(name, 'Probe that is watched.'),
+      logs: field(logsTrigger, 'Log that is followed; with matches.'),
+      within: withinField,
+      every: everyField,
+      ...matchFields,
+      matches: { ...matchFields.matches, shape: oneOrList(outputText) },
+    },
+    build(decoded, node, context): TriggerDefinition | undefined {
+      const subjects = ['command', 'probe', 'logs'].filter((key) => node.keys.includes(key));
+      if (subjects.length !== 1 || !hasMatch(decoded)) {
+        const message =
+          subjects.length === 1 ? 'trigger needs a condition, such as contains' : 'trigger needs one of "command", "probe", "logs"';
+        problem(context, 'SUITE_MISSING_KEY', message, placeOf(node));
+        return undefined;
+      }
+      const { command, probe, logs, withinMs = 60_000, everyMs = 200 } = decoded;
+      return {
+        ...(command === undefined ? {} : { command }),
+        ...(probe === undefined ? {} : { probe }),
+        ...(logs === undefined ? {} : { logs }),
+        match: matchOf(decoded),
+        withinMs,
+        everyMs,
+      };
+    },
+  }),
+);
 
 const { stdin: _stdin, ...chaosPlace } = placeFields;
 

@@ -28,7 +28,7 @@ import {
   template,
   withInputs,
 } from './scalar-shapes.ts';
-import { byKind, lazy, list, oneOf, oneOrList, placeOf, toValueMap } from './shape.ts';
+import { byKind, lazy, list, oneOf, oneOrList, placeOf, shared, toValueMap } from './shape.ts';
 import { matcherBlock } from './matcher-shape.ts';
 
 const NO_HOOKS: HooksDefinition = { before: [], after: [], onFail: [] };
@@ -41,19 +41,22 @@ const cacheOn: Shape<CacheDefinition | false> = {
   },
 };
 
-export const cache: Shape<CacheDefinition | false> = byKind('true, false, or a map with key, files, ttl, scope', {
-  scalar: cacheOn,
-  map: object({
-    what: 'cache',
-    fields: {
-      key: field(template, 'What the result depends on; default the resolved text, environment and node.'),
-      files: field(oneOrList(template), 'Files whose contents are part of the key.'),
-      ttl: fieldTo('ttlMs', positiveDuration, 'How long a result is good; default 1h.'),
-      scope: field(oneOf(['run', 'suite']), 'Within one run, or across the runs of the suite; default run.'),
-    },
-    build: (decoded): CacheDefinition => ({ files: [], ttlMs: 3_600_000, scope: 'run', ...decoded }),
+export const cache: Shape<CacheDefinition | false> = shared(
+  'cache',
+  byKind('true, false, or a map with key, files, ttl, scope', {
+    scalar: cacheOn,
+    map: object({
+      what: 'cache',
+      fields: {
+        key: field(template, 'What the result depends on; default the resolved text, environment and node.'),
+        files: field(oneOrList(template), 'Files whose contents are part of the key.'),
+        ttl: fieldTo('ttlMs', positiveDuration, 'How long a result is good; default 1h.'),
+        scope: field(oneOf(['run', 'suite']), 'Within one run, or across the runs of the suite; default run.'),
+      },
+      build: (decoded): CacheDefinition => ({ files: [], ttlMs: 3_600_000, scope: 'run', ...decoded }),
+    }),
   }),
-});
+);
 
 /** Keys of an inline command: everything but the name's duties. */
 const baseFields = {
@@ -143,11 +146,14 @@ export const command: Shape<CommandDefinition> = object({
 const { retry: _retry, cache: _cache, ...sampledFields } = commandFields;
 
 /** `write` and `read` of a ledger are commands; they are kept as written. */
-const ledgerCommand: Shape<ValueMap> = object({
-  what: 'a command of a ledger',
-  fields: baseFields,
-  build: (decoded, node, context) => (buildCommand(decoded, 'a command of a ledger', node, context) ? toValueMap(node) : undefined),
-});
+const ledgerCommand: Shape<ValueMap> = shared(
+  'ledgerCommand',
+  object({
+    what: 'a command of a ledger',
+    fields: baseFields,
+    build: (decoded, node, context) => (buildCommand(decoded, 'a command of a ledger', node, context) ? toValueMap(node) : undefined),
+  }),
+);
 
 export const probe: Shape<ProbeDefinition> = object({
   what: 'a probe',

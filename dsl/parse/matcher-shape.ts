@@ -9,7 +9,7 @@ import { placeOf, quote } from './shape.ts';
 import { keyPlace, problem } from './context.ts';
 import { object } from './object-shape.ts';
 import { DURATION_FORM, anyValue, bool, expression, outputText } from './scalar-shapes.ts';
-import { lazy, list, mapOf, oneOrList, toValue, wrongType } from './shape.ts';
+import { lazy, list, mapOf, oneOrList, shared, wrongType } from './shape.ts';
 
 const VALUE_MATCHERS = ['eq', 'ne', 'lt', 'lte', 'gt', 'gte', 'between', 'in', 'not', 'any', 'all'] as const;
 
@@ -61,7 +61,7 @@ function conditionShape<T extends Value>(id: string, single: Shape<T>): { condit
       return single.decode(node, context, label);
     },
   };
-  return { condition, fields };
+  return { condition: { ...condition, spec: { type: 'ref', id: `${id}Condition`, get: () => condition.spec } }, fields };
 }
 
 const value = conditionShape('valueMatcher', anyValue as Shape<Value>);
@@ -78,7 +78,7 @@ const seconds: Shape<number | string> = {
   },
 };
 
-const exitCode: Shape<'any' | ValueCondition> = {
+const exitCodeShape: Shape<'any' | ValueCondition> = {
   form: 'a whole number, any, or a value matcher',
   spec: { type: 'union', of: [{ type: 'int', min: 0 }, { type: 'words', words: ['any'] }, value.condition.spec] },
   decode(node, context, label) {
@@ -87,9 +87,11 @@ const exitCode: Shape<'any' | ValueCondition> = {
       const isWord = node.kind === 'scalar' && typeof node.value === 'string' && node.value !== 'any' && !node.value.includes('${{');
       if (!isWord) return value.condition.decode(node, context, label);
     }
-    return wrongType(node, context, label, exitCode.form);
+    return wrongType(node, context, label, exitCodeShape.form);
   },
 };
+
+const exitCode = shared('exitCode', exitCodeShape);
 
 /** A regular expression that JavaScript accepts with the flags it will run with; one with marks is checked when it is complete. */
 const regex: Shape<string> = {
@@ -117,10 +119,13 @@ const regex: Shape<string> = {
 
 const JSON_PATH = /^(?:[^.[\]\s][^.[\]]*|\[\d+\])(?:\.[^.[\]]+|\[\d+\])*$/u;
 
-const json: Shape<{ [path: string]: ValueCondition }> = mapOf(
-  value.condition,
-  (path) => (JSON_PATH.test(path) ? undefined : `${quote(path)} is not a path into JSON, such as a.b[0].c`),
-  'a map from paths (a.b[0].c) to values or matchers',
+const json: Shape<{ [path: string]: ValueCondition }> = shared(
+  'jsonPaths',
+  mapOf(
+    value.condition,
+    (path) => (JSON_PATH.test(path) ? undefined : `${quote(path)} is not a path into JSON, such as a.b[0].c`),
+    'a map from paths (a.b[0].c) to values or matchers',
+  ),
 );
 
 const columns = mapOf(value.condition, () => undefined, 'a map from columns to values or matchers');
@@ -131,11 +136,14 @@ const rowFields = {
   any: { shape: columns, doc: 'Holds in at least one row.', required: false },
 } as const;
 
-const rows = object({
-  what: 'rows',
-  fields: rowFields,
-  build: (decoded) => decoded as NonNullable<MatcherBlock['rows']>,
-});
+const rows = shared(
+  'rows',
+  object({
+    what: 'rows',
+    fields: rowFields,
+    build: (decoded) => decoded as NonNullable<MatcherBlock['rows']>,
+  }),
+);
 
 const lines: Shape<ValueCondition> = {
   form: 'a number of lines, or a value matcher',
@@ -147,8 +155,8 @@ const lines: Shape<ValueCondition> = {
   },
 };
 
-const texts = oneOrList(outputText);
-const regexes = oneOrList(regex);
+const texts = shared('texts', oneOrList(outputText));
+const regexes = shared('texts', oneOrList(regex));
 const group = { required: false, group: 'match' } as const;
 
 const textFields = {
@@ -169,11 +177,14 @@ const textFields = {
 
 type Conditions = { match?: MatcherBlock };
 
-const stderr = object<typeof textFields, MatcherBlock>({
-  what: 'the conditions on stderr',
-  fields: textFields,
-  build: (decoded) => (decoded as Conditions).match ?? {},
-});
+const stderr = shared(
+  'stderrConditions',
+  object<typeof textFields, MatcherBlock>({
+    what: 'the conditions on stderr',
+    fields: textFields,
+    build: (decoded) => (decoded as Conditions).match ?? {},
+  }),
+);
 
 /** The keys of a matcher block; in maps that hold other keys, too, `matchOf` gives the block. */
 export const matchFields = {

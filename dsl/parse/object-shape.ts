@@ -96,7 +96,7 @@ export function object<F extends Fields, T>(options: ObjectOptions<F, T>): Objec
         }
         const result = known.shape.decode(value, context, `"${key}"`);
         if (result === undefined) isGood = false;
-        else if (known.group !== undefined) put(decoded, known.group, key, result);
+        else if (known.group !== undefined) put(decoded, known.group, known.to ?? key, result);
         else decoded[known.to ?? key] = result;
       }
       for (const key of needed) {

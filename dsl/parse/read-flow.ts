@@ -111,7 +111,7 @@ function readFlowValue(r: Reader, parentColumn: number): YamlNode {
   if (colon) throw giveUp(stop, 'a pair stands where a value is expected');
   if (!isFlowIndicator(text.charCodeAt(stop))) throw giveUp(stop, 'a comma or closing bracket is missing');
   r.pos = stop;
-  return plainScalar(r, text.slice(start, end), start, end);
+  return plainScalar(r, keyText(text, start, end), start, end);
 }
 
 function notAKey<T extends YamlNode>(r: Reader, node: T): T {

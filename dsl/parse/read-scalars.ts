@@ -1,7 +1,21 @@
 import type { Reader } from './reader.ts';
 import type { ScalarNode } from './yaml-node.ts';
 import { giveUp, scalar } from './reader.ts';
-import { BACKSLASH, DOUBLE, GREATER, HASH, LF, SINGLE, SPACE, TAB, finishLine, isDocumentMarker, nextContent, scanPlain } from './scan.ts';
+import {
+  BACKSLASH,
+  DOUBLE,
+  GREATER,
+  HASH,
+  LF,
+  SINGLE,
+  SPACE,
+  TAB,
+  finishLine,
+  isDocumentMarker,
+  keyText,
+  nextContent,
+  scanPlain,
+} from './scan.ts';
 import { plainScalar } from './plain-value.ts';
 
 /** A plain scalar in block style, with its continuation lines; ends at the next content. */
@@ -10,7 +24,7 @@ export function readBlockPlain(r: Reader, parentColumn: number): ScalarNode {
   const start = r.pos;
   let { end, stop, colon } = scanPlain(text, start, false);
   if (colon) throw giveUp(stop, 'a key and its value stand inside another value');
-  let value = text.slice(start, end);
+  let value = end - start <= 24 ? keyText(text, start, end) : text.slice(start, end);
   let lines = 1;
   for (;;) {
     if (text.charCodeAt(stop) === HASH) {

@@ -165,15 +165,34 @@ export function closeList(r: Reader, from: number, start: number, end: number): 
 /** `keysFrom` = height of `keys` when the map was opened. */
 export function closeMap(r: Reader, from: number, keysFrom: number, start: number, end: number): MapNode {
   r.depth--;
-  const keys = r.keys.slice(keysFrom, r.keysTop);
+  const keys = sharedKeys(r, keysFrom);
   const keyStarts = r.keyStarts.slice(keysFrom, r.keysTop);
   const values = r.values.slice(from, r.valuesTop);
   r.valuesTop = from;
   r.keysTop = keysFrom;
-  return withoutRefused(r, { kind: 'map', keys, keyStarts, values, start, end });
+  if (keys) return { kind: 'map', keys, keyStarts, values, start, end };
+  return withoutRefused(r, { kind: 'map', keys: r.keys.slice(keysFrom, keysFrom + keyStarts.length), keyStarts, values, start, end });
 }
 
-/** Above this a map looks for duplicates by a Set; below, comparing is cheaper than building one. */
+/** Lists of keys that were found good: ten thousand steps with the same keys share one, and are checked once. */
+const goodKeys: (readonly string[])[] = Array.from({ length: 256 }, () => []);
+
+function keysSlot(keys: readonly string[], from: number, top: number): number {
+  const first = keys[from] as string;
+  const last = keys[top - 1] as string;
+  return ((top - from) * 31 + first.length * 7 + last.length * 3 + last.charCodeAt(0)) & 255;
+}
+
+function sharedKeys(r: Reader, from: number): readonly string[] | undefined {
+  const { keys, keysTop } = r;
+  if (keysTop === from) return [];
+  const known = goodKeys[keysSlot(keys, from, keysTop)] as readonly string[];
+  if (known.length !== keysTop - from) return undefined;
+  for (let i = 0; i < known.length; i++) if (known[i] !== keys[from + i]) return undefined;
+  return known;
+}
+
+/** Above this a map looks for duplicates by a Map; below, comparing is cheaper than building one. */
 const SMALL_MAP = 12;
 
 /** Takes out keys that no suite may have, and notes them at their place. */
@@ -192,7 +211,10 @@ function withoutRefused(r: Reader, map: MapNode): MapNode {
     refused ??= new Set();
     refused.add(i);
   }
-  if (!refused) return map;
+  if (!refused) {
+    if (keys.length <= SMALL_MAP) goodKeys[keysSlot(keys, 0, keys.length)] = keys;
+    return map;
+  }
   const kept = (_: unknown, index: number): boolean => !refused.has(index);
   return { ...map, keys: keys.filter(kept), keyStarts: map.keyStarts.filter(kept), values: map.values.filter(kept) };
 }

@@ -17,7 +17,7 @@ import {
   selector,
   template,
 } from './scalar-shapes.ts';
-import { byKind, list, oneOf, placeOf, quote, wrongType } from './shape.ts';
+import { byKind, list, oneOf, placeOf, quote, shared, wrongType } from './shape.ts';
 import { problem } from './context.ts';
 
 export const RUN_TYPES = ['shell', 'sql', 'http', 'module', 'python', 'logs', 'prometheus'] as const satisfies readonly RunType[];
@@ -133,18 +133,21 @@ const retryCount: Shape<RetryPolicy> = {
 
 const RETRY_FORM = 'a number of further tries, or a map with max, delay, backoff, max_delay';
 
-export const retry: Shape<RetryPolicy> = byKind(`${RETRY_FORM}, when, exit_codes`, {
-  scalar: retryCount,
-  map: object({
-    what: 'retry',
-    fields: {
-      ...retryFields,
-      when: field(list(oneOf(RETRY_REASONS)), 'Outcomes that are tried again; default exit_code, expect and timeout.'),
-      exit_codes: fieldTo('exitCodes', list(int(0)), 'Only these exit codes are tried again.'),
-    },
-    build: (decoded): RetryPolicy => ({ ...retryPolicy, ...decoded }),
+export const retry: Shape<RetryPolicy> = shared(
+  'retry',
+  byKind(`${RETRY_FORM}, when, exit_codes`, {
+    scalar: retryCount,
+    map: object({
+      what: 'retry',
+      fields: {
+        ...retryFields,
+        when: field(list(oneOf(RETRY_REASONS)), 'Outcomes that are tried again; default exit_code, expect and timeout.'),
+        exit_codes: fieldTo('exitCodes', list(int(0)), 'Only these exit codes are tried again.'),
+      },
+      build: (decoded): RetryPolicy => ({ ...retryPolicy, ...decoded }),
+    }),
   }),
-});
+);
 
 /** Of a testcase: there is no outcome to choose, a whole attempt is repeated. */
 export const testcaseRetry: Shape<RetryPolicy> = byKind(RETRY_FORM, {

@@ -6,7 +6,7 @@ import type { YamlNode } from './yaml-node.ts';
 import { parseDuration } from '../expression/duration.ts';
 import { parseTemplate } from '../expression/marks.ts';
 import { problem } from './context.ts';
-import { byKind, list, mapOf, placeOf, quote, toValue, toValueMap, wrongType } from './shape.ts';
+import { byKind, list, mapOf, placeOf, quote, shared, toValue, toValueMap, wrongType } from './shape.ts';
 
 const TEXT: Spec = { type: 'text' };
 const MARK_START = '${{';
@@ -118,8 +118,8 @@ function durationShape(min: number): Shape<number> {
   };
 }
 
-export const duration = durationShape(-1);
-export const positiveDuration = durationShape(0);
+export const duration = shared('duration', durationShape(-1));
+export const positiveDuration = shared('duration', durationShape(0));
 
 const NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*$/u;
 const NAME_PATTERN = '^[\\p{L}\\p{N}][\\p{L}\\p{M}\\p{N}_-]*$';
@@ -159,7 +159,7 @@ export function patterned(
   };
 }
 
-export const name: Shape<string> = patterned(NAME_FORM, NAME_PATTERN, nameProblem);
+export const name: Shape<string> = shared('name', patterned(NAME_FORM, NAME_PATTERN, nameProblem));
 
 /** A name that a hook may give; a text with blanks is meant as a command. */
 export const hookName: Shape<string> = patterned(NAME_FORM, NAME_PATTERN, nameProblem, (text) =>
@@ -201,7 +201,7 @@ export function envNameProblem(text: string): string | undefined {
 export const secretName: Shape<string> = patterned('the name of an environment variable', ENV_NAME.source, envNameProblem);
 
 /** Bare CEL, or one whole mark, which is taken off. */
-export const expression: Shape<Expression> = {
+export const expression: Shape<Expression> = shared('expression', {
   form: 'an expression (CEL)',
   spec: { type: 'union', of: [TEXT, { type: 'bool' }, { type: 'number' }] },
   decode(node, context, label) {
@@ -226,7 +226,7 @@ export const expression: Shape<Expression> = {
     );
     return undefined;
   },
-};
+});
 
 /** The inside of a text that is one mark. */
 function wholeMark(text: string): string | undefined {
@@ -241,22 +241,24 @@ function wholeMark(text: string): string | undefined {
   }
 }
 
-export const selector: Shape<string> = {
-  form: 'a selector (one text, such as pg1, db:!primary or role=db)',
+const SELECTOR_FORM = 'a selector (one text, such as pg1, db:!primary or role=db)';
+
+export const selector: Shape<string> = shared('selector', {
+  form: SELECTOR_FORM,
   spec: TEXT,
   decode(node, context, label) {
     const text = textOf(node);
     if (text !== undefined && text.trim() !== '') return text.trim();
     const names = node.kind === 'seq' ? node.items.map(textOf).filter((item) => item !== undefined) : [];
     const hint = names.length > 0 ? `write one text: "${names.slice(0, 8).join(',')}"` : undefined;
-    return wrongType(node, context, label, this.form, hint);
+    return wrongType(node, context, label, SELECTOR_FORM, hint);
   },
-};
+});
 
 const PICK_FORM = 'all, one, first, random, minority, majority, or a number of nodes';
 const PICKS = ['all', 'one', 'first', 'random', 'minority', 'majority'] as const;
 
-export const pick: Shape<Pick> = {
+export const pick: Shape<Pick> = shared('pick', {
   form: PICK_FORM,
   spec: {
     type: 'union',
@@ -270,7 +272,7 @@ export const pick: Shape<Pick> = {
     if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
     return PICKS.find((word) => word === value) ?? wrongType(node, context, label, PICK_FORM);
   },
-};
+});
 
 /** Any value as plain data. `null` is a value, so it is wrapped away from "nothing was decoded" by never being undefined. */
 export const anyValue: Shape<Value> = { form: 'any value', spec: { type: 'any' }, decode: toValue };
@@ -293,22 +295,28 @@ export const plainValue: Shape<string | number | boolean> = {
   },
 };
 
-export const env: Shape<{ [key: string]: Value }> = mapOf<Value>(plainValue, envNameProblem, 'a map from names of variables to values');
+export const env: Shape<{ [key: string]: Value }> = shared(
+  'env',
+  mapOf<Value>(plainValue, envNameProblem, 'a map from names of variables to values'),
+);
 
 /** Names that expressions use: `inputs.NAME`, `outputs.NAME`, `params.NAME`. */
 export function namedMap<T>(item: Shape<T>): Shape<{ [key: string]: T }> {
   return mapOf(item, nameProblem);
 }
 
-export const outputs = namedMap(expression);
-export const inputs: Shape<{ [key: string]: Value }> = namedMap(anyValue);
-export const withInputs: Shape<{ [key: string]: Value }> = namedMap(anyValue);
+export const outputs = shared('outputs', namedMap(expression));
+export const inputs: Shape<{ [key: string]: Value }> = shared('values', namedMap(anyValue));
+export const withInputs = inputs;
 
 /** Shell text, or program and arguments. */
-export const cmd: Shape<string | string[]> = byKind('a shell text, or a list of program and arguments', {
-  scalar: template,
-  seq: nonEmpty(list(argument(), 'a list of program and arguments'), 'a list of program and arguments'),
-});
+export const cmd: Shape<string | string[]> = shared(
+  'cmd',
+  byKind('a shell text, or a list of program and arguments', {
+    scalar: template,
+    seq: nonEmpty(list(argument(), 'a list of program and arguments'), 'a list of program and arguments'),
+  }),
+);
 
 function argument(): Shape<string> {
   return {

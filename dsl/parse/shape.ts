@@ -146,6 +146,12 @@ export function lazy<T>(id: string, form: string, get: () => Shape<T>): Shape<T>
   };
 }
 
+/** The same shape, with a definition of its own in the JSON Schema: for those that stand in many places. */
+export function shared<T>(id: string, shape: Shape<T>): Shape<T> {
+  const { spec } = shape;
+  return { ...shape, spec: { type: 'ref', id, get: () => spec } };
+}
+
 /** One of fixed words. */
 export function oneOf<const W extends string>(words: readonly W[]): Shape<W> {
   const form = words.length > 1 ? `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}` : String(words[0]);

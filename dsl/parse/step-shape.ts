@@ -1,6 +1,7 @@
 import type { CommandDefinition, NemesisDefinition, StepCommon, StepDefinition, StepOverrides, WaitCondition } from '../model/suite.ts';
 import type { Context } from './context.ts';
 import type { Shape } from './shape.ts';
+import type { Fields } from './object-shape.ts';
 import type { MapNode } from './yaml-node.ts';
 import { buildCommand, cache, commandFields } from './command-shape.ts';
 import { subjectFields, subjectOf, wait } from './condition-shape.ts';
@@ -39,16 +40,17 @@ const commonFields = {
 
 type Common = Omit<StepCommon, 'location' | 'continueOnError'> & { readonly continueOnError?: boolean };
 
+/** Written out, because this runs for each of some ten thousand steps. */
 function common(decoded: Common, node: MapNode, context: Context): StepCommon {
-  const { id, needs, if: condition, with: given, continueOnError = false } = decoded;
-  return {
-    ...(id === undefined ? {} : { id }),
-    ...(needs === undefined ? {} : { needs }),
-    ...(condition === undefined ? {} : { if: condition }),
-    ...(given === undefined ? {} : { with: given }),
-    continueOnError,
+  const step: { -readonly [key in keyof StepCommon]: StepCommon[key] } = {
+    continueOnError: decoded.continueOnError === true,
     location: locate(context, node.start),
   };
+  if (decoded.id !== undefined) step.id = decoded.id;
+  if (decoded.needs !== undefined) step.needs = decoded.needs;
+  if (decoded.if !== undefined) step.if = decoded.if;
+  if (decoded.with !== undefined) step.with = decoded.with;
+  return step;
 }
 
 const overrideFields = {
@@ -67,12 +69,18 @@ const overrideFields = {
 
 const use: Shape<StepDefinition> = object({
   what: 'a step',
-  fields: { use: required(name, 'The command or chaos to run.'), ...commonFields, ...overrideFields },
+  fields: { use: required(name, 'The command or chaos to run.'), ...commonFields, ...inOverrides(overrideFields) },
   build(decoded, node, context): StepDefinition {
-    const { use: target, id: _id, needs: _needs, if: _if, with: _with, continueOnError: _continue, ...overrides } = decoded;
-    return { ...common(decoded, node, context), kind: 'use', use: target, overrides: overrides satisfies StepOverrides };
+    const { overrides = {} } = decoded as { overrides?: StepOverrides };
+    return Object.assign(common(decoded, node, context), { kind: 'use', use: decoded.use, overrides } as const);
   },
 });
+
+/** The same fields, gathered in `overrides` by their names in the model. */
+function inOverrides<F extends Fields>(fields: F): { [K in keyof F]: F[K] & { readonly group: 'overrides' } } {
+  const entries = Object.entries(fields).map(([key, value]) => [key, { ...value, group: 'overrides' }]);
+  return Object.fromEntries(entries) as { [K in keyof F]: F[K] & { readonly group: 'overrides' } };
+}
 
 const inline: Shape<StepDefinition> = object({
   what: 'an inline command',

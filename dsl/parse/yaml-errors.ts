@@ -17,7 +17,9 @@ const WORDS: { readonly [start: string]: string } = {
 
 /** A syntax error or warning of the `yaml` parser as a problem of the whole text, whose offsets are `shift` larger. */
 export function yamlErrorProblem(error: YAMLError, text: string, shift: number): YamlProblem {
-  const offset = Math.min(Math.max(0, error.pos[0] + shift), text.length);
+  let offset = Math.min(Math.max(0, error.pos[0] + shift), text.length);
+  // A bad indentation is reported at the line start: show the text that is indented.
+  while (text[offset] === ' ') offset++;
   const line = lineAt(text, offset);
   const length = Math.max(1, Math.min(error.pos[1] - error.pos[0], line.end - offset));
   const hint = hintFor(error, text, offset, line.text);
