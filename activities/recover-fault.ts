@@ -7,7 +7,8 @@ import { lookAtJobs, settleJob } from './nodes/job.ts';
 import { jobName } from './nodes/job-name.ts';
 import { isNodeError } from './nodes/node-error.ts';
 import { nodePool } from './nodes/node-pool.ts';
-import { runType, wasCancelled } from './run-types.ts';
+import type { NodeSession } from './nodes/node-session.ts';
+import { hostOf, runType, wasCancelled } from './run-types.ts';
 import { takeSamples } from './take-samples.ts';
 
 /** How many earlier recoveries are looked at: older ones have ended long ago. */
@@ -36,11 +37,10 @@ export function recoverFault(deps: ActivityDeps, input: RecoverInput, attendance
 async function recoverOnce(deps: ActivityDeps, input: RecoverInput, attendance: Attendance): Promise<NodeResult> {
   const { node, command } = input;
   const base = jobName(input.run, input.address, node.name);
-  const pool = nodePool(deps);
   const number = await unfinished(deps, input, attendance, base);
   const job = `${base}.r${number ?? attendance.attempt}`;
   const execution = await runType(command.run).execute({
-    place: { pool, node, identity: command, attendance, begin: number === undefined ? 'start' : 'attach' },
+    place: { pool: nodePool(deps), ...hostOf(node, command), attendance, begin: number === undefined ? 'start' : 'attach' },
     job,
     run: input.run,
     address: input.address,
@@ -99,7 +99,7 @@ async function unfinished(deps: ActivityDeps, input: RecoverInput, attendance: A
   for (let back = 1; back <= LOOK_BACK && attendance.attempt - back >= 1; back++) numbers.push(attendance.attempt - back);
   if (numbers.length === 0) return undefined;
   try {
-    const session = await nodePool(deps).session(input.node, input.command, input.node.connectWithinMs);
+    const session = await openHost(deps, input);
     const looks = await lookAtJobs(
       session,
       numbers.map((number) => `${base}.r${number}`),
@@ -116,6 +116,11 @@ async function unfinished(deps: ActivityDeps, input: RecoverInput, attendance: A
 }
 
 async function settle(deps: ActivityDeps, input: RecoverInput, job: string, reason: string): Promise<void> {
-  const session = await nodePool(deps).session(input.node, input.command, input.node.connectWithinMs);
+  const session = await openHost(deps, input);
   await settleJob(session, job, reason);
+}
+
+function openHost(deps: ActivityDeps, input: RecoverInput): Promise<NodeSession> {
+  const { node, identity } = hostOf(input.node, input.command);
+  return nodePool(deps).session(node, identity, node.connectWithinMs);
 }

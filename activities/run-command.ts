@@ -9,7 +9,7 @@ import { jobName } from './nodes/job-name.ts';
 import { isNodeError } from './nodes/node-error.ts';
 import { nodePool } from './nodes/node-pool.ts';
 import type { NodeSession } from './nodes/node-session.ts';
-import { runType, wasCancelled } from './run-types.ts';
+import { hostOf, runType, wasCancelled } from './run-types.ts';
 
 /**
  * Activity `runCommand`: one command on one node, with the tries its user allowed.
@@ -39,9 +39,10 @@ async function runTry(
   const base = jobName(input.run, input.address, input.node.name);
   const { number, earlierTries, begin } = attendance.attempt === 1 ? FIRST : await findTry(deps, input, attendance, base);
   const job = `${base}.t${number}`;
+  const host = hostOf(input.node, input.command);
   const pool = nodePool(deps);
   const execution = await runType(input.command.run).execute({
-    place: { pool, node: input.node, identity: input.command, attendance, begin, onStarted },
+    place: { pool, ...host, attendance, begin, onStarted },
     job,
     run: input.run,
     address: input.address,
@@ -55,7 +56,7 @@ async function runTry(
   if (result.verdict === 'passed') return result;
   if (wasCancelled(execution)) throw cancelled(result);
   if (!triesAgain(judgement, number, input.retry)) throw stepFailed(result, 'never');
-  await settleJob(await pool.session(input.node, input.command, input.node.connectWithinMs), job, result.reason ?? '');
+  await settleJob(await pool.session(host.node, host.identity, host.node.connectWithinMs), job, result.reason ?? '');
   throw stepFailed(result, delayAfter(number, input.retry));
 }
 
@@ -74,7 +75,8 @@ async function findTry(deps: ActivityDeps, input: RunCommandInput, attendance: A
   let looks: readonly JobLook[];
   const jobs = Array.from({ length: input.retry.max + 1 }, (_, index) => `${base}.t${index + 1}`);
   try {
-    session = await nodePool(deps).session(input.node, input.command, input.node.connectWithinMs);
+    const { node, identity } = hostOf(input.node, input.command);
+    session = await nodePool(deps).session(node, identity, node.connectWithinMs);
     looks = await lookAtJobs(session, jobs);
   } catch (error) {
     // The runner meets the same trouble and turns it into a result.

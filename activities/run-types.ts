@@ -1,8 +1,10 @@
 import type { Command, CommandTable } from '../dsl/model/command.ts';
+import type { Node } from '../dsl/model/node.ts';
 import type { RunType } from '../dsl/model/suite.ts';
 import type { ValueMap } from '../dsl/model/value.ts';
 import type { RenderedCommand, RunInfo, StepAddress } from '../dsl/model/workflow-io.ts';
 import { moduleCommand } from './module/module-command.ts';
+import type { Identity } from './nodes/node-pool.ts';
 import type { JobOutcome, JobPlace } from './nodes/run-job.ts';
 import { shellCommand } from './shell-command.ts';
 
@@ -42,6 +44,15 @@ export function runType(type: RunType): Command<JobContext, Execution> {
       execute: async () => ({ kind: 'not_run', code: 'refused', why: `not supported yet: run: ${type}` }),
     }
   );
+}
+
+/**
+ * Where a command's process runs: a `module` beside the worker whatever node it is for, everything else on the node.
+ * The node keeps its name: it stands in job ids and in the environment.
+ */
+export function hostOf(node: Node, command: RenderedCommand): { readonly node: Node; readonly identity: Identity } {
+  if (command.run !== 'module') return { node, identity: command };
+  return { node: { ...node, connection: 'local' }, identity: { sudo: false } };
 }
 
 /** True when the workflow's cancel ended the job, or came before it had begun. */

@@ -20,7 +20,12 @@ export async function sampleCommand(deps: ActivityDeps, input: SampleInput, atte
   const prefix = `${jobName(input.run, input.address, input.node.name)}.s`;
   const resume = progressOf(attendance.lastDetails, prefix);
   let progress: SeriesProgress | undefined = resume;
-  const series = { ...input, prefix, ...(resume === undefined ? {} : { resume }), onProgress: (now: SeriesProgress) => void (progress = now) };
+  const series = {
+    ...input,
+    prefix,
+    ...(resume === undefined ? {} : { resume }),
+    onProgress: (now: SeriesProgress) => void (progress = now),
+  };
   const details = (): unknown => (progress === undefined ? undefined : { prefix, ...progress });
   const result = await withHeartbeat(attendance, details, () => takeSamples(deps, series, attendance));
   if (result.verdict === 'passed') return result;
@@ -34,5 +39,11 @@ function progressOf(details: unknown, prefix: string): SeriesProgress | undefine
   if (given.prefix !== prefix) return undefined;
   const { next, taken, unknown, firstTicks, incarnation } = given;
   if (typeof next !== 'number' || typeof taken !== 'number' || typeof unknown !== 'number') return undefined;
-  return { next, taken, unknown, ...(firstTicks === undefined ? {} : { firstTicks }), ...(incarnation === undefined ? {} : { incarnation }) };
+  return {
+    next,
+    taken,
+    unknown,
+    ...(firstTicks === undefined ? {} : { firstTicks }),
+    ...(incarnation === undefined ? {} : { incarnation }),
+  };
 }

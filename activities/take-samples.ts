@@ -8,7 +8,7 @@ import type { ActivityDeps } from './deps.ts';
 import { reasonOf } from './judge/check-block.ts';
 import { blank, examineTry, type Examination, type JudgeRules, timeoutReason } from './judge/judge-try.ts';
 import { nodePool } from './nodes/node-pool.ts';
-import { type Execution, RUN_TYPES, runType, wasCancelled } from './run-types.ts';
+import { type Execution, hostOf, RUN_TYPES, runType, wasCancelled } from './run-types.ts';
 
 /** Samples of one command on one node within a window. */
 export interface Series extends Pick<
@@ -42,7 +42,8 @@ export interface SeriesProgress {
  */
 export async function takeSamples(deps: ActivityDeps, series: Series, attendance: Attendance): Promise<NodeResult> {
   const { node, mode } = series;
-  if (RUN_TYPES[series.command.run] === undefined) return broken(blank(node.name, NONE), `not supported yet: run: ${series.command.run}`, NO_COUNT);
+  if (RUN_TYPES[series.command.run] === undefined)
+    return broken(blank(node.name, NONE), `not supported yet: run: ${series.command.run}`, NO_COUNT);
   let { next, taken, unknown, firstTicks, incarnation } = series.resume ?? { next: 1, taken: 0, unknown: 0 };
   const began = performance.now() - (next === 1 ? 0 : Math.max(0, Date.now() - attendance.scheduledAtMs));
   let last: Omit<NodeResult, 'verdict' | 'reason'> = blank(node.name, NONE);
@@ -76,7 +77,13 @@ export async function takeSamples(deps: ActivityDeps, series: Series, attendance
       last = seen.result;
       lastReason = sample.reason;
     }
-    series.onProgress?.({ next, taken, unknown, ...(firstTicks === undefined ? {} : { firstTicks }), ...(incarnation === undefined ? {} : { incarnation }) });
+    series.onProgress?.({
+      next,
+      taken,
+      unknown,
+      ...(firstTicks === undefined ? {} : { firstTicks }),
+      ...(incarnation === undefined ? {} : { incarnation }),
+    });
     const count = { taken, unknown };
     if (mode === 'until' && sample.kind === 'good') return { ...last, verdict: 'passed', samples: count };
     if (mode !== 'until' && sample.kind === 'bad') {
@@ -103,14 +110,15 @@ const NONE = { tries: 0, earlierTries: [] };
 const NO_COUNT = { taken: 0, unknown: 0 };
 
 async function openSession(deps: ActivityDeps, series: Series) {
+  const { node, identity } = hostOf(series.node, series.command);
   return nodePool(deps)
-    .session(series.node, series.command, 1)
+    .session(node, identity, 1)
     .catch(() => undefined);
 }
 
 async function execute(deps: ActivityDeps, series: Series, attendance: Attendance, number: number, timeoutMs: number): Promise<Execution> {
   return runType(series.command.run).execute({
-    place: { pool: nodePool(deps), node: series.node, identity: series.command, attendance, begin: 'start' },
+    place: { pool: nodePool(deps), ...hostOf(series.node, series.command), attendance, begin: 'start' },
     job: `${series.prefix}${number}`,
     run: series.run,
     address: series.address,
@@ -136,7 +144,14 @@ function judgeSample(seen: Examination, mode: Series['mode'], timeoutMs: number)
     const holding = checks.find(({ ok }) => ok === true);
     if (holding !== undefined) return { kind: 'bad', reason: holdingReason(holding) };
   } else if (checks.some(({ ok }) => ok === false)) return { kind: 'bad', reason: reasonOf(checks, examined) };
-  if (checks.some(({ ok }) => ok === 'undecidable')) return { kind: 'unknown', reason: reasonOf(checks.filter(({ ok }) => ok !== false), examined) };
+  if (checks.some(({ ok }) => ok === 'undecidable'))
+    return {
+      kind: 'unknown',
+      reason: reasonOf(
+        checks.filter(({ ok }) => ok !== false),
+        examined,
+      ),
+    };
   return { kind: 'good', reason: '' };
 }
 

@@ -18,20 +18,24 @@ export function createWatchOwner(deps: ActivityDeps): (input: WatchOwnerInput) =
     const context = Context.current();
     const attendance = currentAttendance();
     const handle = context.client.workflow.getHandle(workflowId, runId, { followRuns: false });
-    return withHeartbeat(attendance, () => undefined, async () => {
-    for (;;) {
-      try {
-        const { status } = await handle.describe();
-        if (status.name !== 'RUNNING' && status.name !== 'PAUSED') return { status: status.name };
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return { status: 'NOT_FOUND' };
-        deps.log.debug('the owner of a fault cannot be described', { workflowId, error: String(error) });
-      }
-      await pause(attendance, EVERY_MS);
-      const stop = attendance.stopped();
-      if (stop === 'cancel') return { status: 'UNWATCHED' };
-      if (stop === 'detach') throw detached();
-    }
-    });
+    return withHeartbeat(
+      attendance,
+      () => undefined,
+      async () => {
+        for (;;) {
+          try {
+            const { status } = await handle.describe();
+            if (status.name !== 'RUNNING' && status.name !== 'PAUSED') return { status: status.name };
+          } catch (error) {
+            if (error instanceof WorkflowNotFoundError) return { status: 'NOT_FOUND' };
+            deps.log.debug('the owner of a fault cannot be described', { workflowId, error: String(error) });
+          }
+          await pause(attendance, EVERY_MS);
+          const stop = attendance.stopped();
+          if (stop === 'cancel') return { status: 'UNWATCHED' };
+          if (stop === 'detach') throw detached();
+        }
+      },
+    );
   };
 }

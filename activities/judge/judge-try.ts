@@ -34,7 +34,11 @@ export interface Judgement {
 export const INLINE_LIMIT = 16 * 1024;
 
 /** Looks at an execution's end and output, and says how it went. Pure but for the store: the same execution is always judged the same. */
-export async function judgeTry(execution: Execution, rules: JudgeRules, tries: Pick<NodeResult, 'tries' | 'earlierTries'>): Promise<Judgement> {
+export async function judgeTry(
+  execution: Execution,
+  rules: JudgeRules,
+  tries: Pick<NodeResult, 'tries' | 'earlierTries'>,
+): Promise<Judgement> {
   const { result, examined, checks, unknown } = await examineTry(execution, rules, tries);
   if (unknown !== undefined || examined === undefined) return { result: { ...result, verdict: 'broken', reason: unknown ?? 'unknown' } };
   if (result.timedOut) {
@@ -74,7 +78,8 @@ export async function examineTry(
   tries: Pick<NodeResult, 'tries' | 'earlierTries'>,
   implicitExitCode = true,
 ): Promise<Examination> {
-  if (execution.kind === 'not_run') return { result: blank(rules.node, { ...tries, tries: tries.tries - 1 }), checks: [], unknown: execution.why };
+  if (execution.kind === 'not_run')
+    return { result: blank(rules.node, { ...tries, tries: tries.tries - 1 }), checks: [], unknown: execution.why };
   const streams = await scanBoth(execution.stdout, execution.stderr, rules);
   const result = {
     ...blank(rules.node, tries),

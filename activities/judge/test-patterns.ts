@@ -33,7 +33,11 @@ const queue: (() => void)[] = [];
 let busy = 0;
 
 /** Tests patterns (JavaScript, flags `mu`) against a text, in a thread of its own. At most two run at a time; the limit starts when it is their turn. */
-export async function testPatterns(text: string, patterns: readonly string[], limitMs = PATTERN_LIMIT_MS): Promise<readonly PatternOutcome[]> {
+export async function testPatterns(
+  text: string,
+  patterns: readonly string[],
+  limitMs = PATTERN_LIMIT_MS,
+): Promise<readonly PatternOutcome[]> {
   if (patterns.length === 0) return [];
   if (busy >= MAX_WORKERS) await new Promise<void>((resolve) => queue.push(resolve));
   else busy++;
@@ -74,6 +78,6 @@ function runPatterns(text: string, patterns: readonly string[], limitMs: number)
       void worker.terminate();
       reject(error);
     });
-    worker.postMessage({ text, patterns });
+    worker.postMessage({ text, patterns }, []);
   });
 }

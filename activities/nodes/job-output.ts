@@ -11,8 +11,6 @@ export interface Output {
   readonly bytes: number;
   /** From the first byte to the last, in order, in pieces of at most 1 MiB. */
   chunks(): AsyncIterable<Buffer>;
-  /** At most `length` bytes from `offset`. */
-  range(offset: number, length: number): Promise<Buffer>;
 }
 
 const PIECE = 1024 * 1024;
@@ -34,7 +32,18 @@ export function textOutput(text: string): Output {
     async *chunks() {
       for (let at = 0; at < buffer.length; at += PIECE) yield buffer.subarray(at, at + PIECE);
     },
-    range: async (offset, length) => buffer.subarray(offset, offset + length),
+  };
+}
+
+/** Several outputs as one, in order. */
+export function joinOutputs(...outputs: readonly Output[]): Output {
+  const parts = outputs.filter(({ bytes }) => bytes > 0);
+  if (parts.length === 1) return parts[0] as Output;
+  return {
+    bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    async *chunks() {
+      for (const part of parts) yield* part.chunks();
+    },
   };
 }
 
@@ -73,16 +82,6 @@ function fileOutput(path: string): Output {
         await handle.close();
       }
     },
-    async range(offset, length) {
-      const handle = await open(path, 'r');
-      try {
-        const buffer = Buffer.alloc(Math.max(0, Math.min(length, bytes - offset)));
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset);
-        return buffer.subarray(0, bytesRead);
-      } finally {
-        await handle.close();
-      }
-    },
   };
 }
 
@@ -92,7 +91,6 @@ function bufferOutput(buffer: Buffer): Output {
     async *chunks() {
       if (buffer.length > 0) yield buffer;
     },
-    range: async (offset, length) => buffer.subarray(offset, offset + length),
   };
 }
 
@@ -111,6 +109,5 @@ async function remoteOutput(session: NodeSession, job: string, file: string): Pr
         yield next.bytes;
       }
     },
-    range: async (offset, length) => (await readRemote(session, job, file, offset, Math.min(length, bytes - offset))).bytes,
   };
 }

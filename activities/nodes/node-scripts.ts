@@ -96,37 +96,63 @@ ot_left() {
 `;
 
 /**
- * The supervisor of one job, a session of its own: gate, start, timeout, result.
+ * The supervisor of one job: gate, start, timeout, result. A subshell of the stream's shell, because a fork without exec costs a tenth of one with:
+ * it outlives that shell, lives in that shell's session, which is neither the worker's nor the command's, and answers to its own pid.
  *
- * Arguments: directory, job id, incarnation, not-after and timeout (1/100 s of node uptime and of time), runner, nonce of the start, stdin file,
- * umask of the command, `setsid` and `env --default-signal` words (may be empty).
+ * `ot_job`: directory, job id, not-after and timeout (1/100 s of node uptime and of time), runner, nonce of the start, stdin file.
  *
  * If it dies: before `go` nothing ran and start may be repeated; between `go` and `res` nobody can know the exit code any more, so the observer
  * waits for the command's end and then says `lost`; the timer (a child) still ends the command at its timeout.
+ * The end is reported before it is recorded: the report is the same truth, and the record's fork need not be waited for.
  */
-export const SUPERVISOR = sh`${COMMON}
-j=$1 id=$2 inc=$3 na=$4 to=$5 run=$6 n=$7 in=$8 um=$9
-shift 9
-sid=$1 dfl=$2 sig= ot_grep=
-trap 'sig=x' TERM HUP
-trap 'sig=t' USR1
-trap 'sig=c' USR2
-ot_stat $$
-me=$ot_st
-ot_up
-[ "$ot_u" -le "$na" ] || exit 0
-t0=$ot_u
-ln -s "$inc.$$.$me.$t0" "$j/go" 2>/dev/null || exit 0
-(
-  umask "$um"
-  set -- $sid $dfl $run "$j/s.$n"
-  . "$j/e.$n"
-  exec "$@"
-) <"$in" >>"$j/out" 2>>"$j/err" &
-c=$!
-cs=
-ot_stat $c && cs=$ot_st
-(
+const SUPERVISOR = sh`
+ot_job() {
+  j=$1 id=$2 na=$3 to=$4 run=$5 n=$6 in=$7 sig=
+  trap 'sig=x' TERM HUP
+  trap 'sig=t' USR1
+  trap 'sig=c' USR2
+  read -r me ot_x </proc/self/stat
+  ot_stat "$me"
+  mes=$ot_st
+  ot_up
+  [ "$ot_u" -le "$na" ] || exit 0
+  t0=$ot_u
+  ln -s "$OT_INC.$me.$mes.$t0" "$j/go" 2>/dev/null || exit 0
+  (
+    umask "$OT_UMASK"
+    set -- $OT_SETSID $OT_ENV $run "$j/s.$n"
+    . "$j/e.$n"
+    exec "$@"
+  ) <"$in" >>"$j/out" 2>>"$j/err" &
+  c=$! cs=
+  ot_stat $c && cs=$ot_st
+  ot_timer </dev/null >/dev/null &
+  w=$! k=e
+  printf '%s' "$c.$cs" >"$j/pid"
+  while :; do
+    sig=
+    wait $c
+    r=$?
+    [ -n "$sig" ] || break
+    if ot_is $c "$cs"; then
+      ot_up
+      if [ $k = e ] && [ $((ot_u - t0)) -ge "$to" ]; then k=t; elif [ $k = e ] && [ -L "$j/cancel" ]; then k=c; else continue; fi
+      ot_end $c "$id" || ot_left "$j/left"
+    fi
+  done
+  if [ $k != e ] && ot_members $c "$id"; then ot_end $c "$id" || ot_left "$j/left"; fi
+  ot_up
+  trap '' PIPE
+  printf 'D %s %s.%s.%s.%s\n' "$id" "$k" "$r" "$t0" "$ot_u" 2>/dev/null
+  until ln -s "$k.$r.$ot_u" "$j/res" 2>/dev/null; do
+    [ -L "$j/res" ] || [ ! -d "$j" ] && break
+    sleep 1
+  done
+  kill -TERM $w 2>/dev/null
+  wait $w
+}
+# Wakes the supervisor when the time is over, every second until it has acted; ends the command by itself when the supervisor is dead.
+ot_timer() {
   s=
   trap '[ -n "$s" ] && kill $s 2>/dev/null && wait $s; exit 0' TERM
   trap - USR1 USR2 HUP
@@ -140,8 +166,8 @@ ot_stat $c && cs=$ot_st
     read -r ot_x </proc/self/stat
     ot_x=\${ot_x##*) }
     set -- $ot_x
-    if [ "$2" = $$ ]; then
-      kill -USR1 $$ 2>/dev/null
+    if [ "$2" = "$me" ]; then
+      kill -USR1 "$me" 2>/dev/null
     else
       [ -L "$j/res" ] && exit 0
       ot_is $c "$cs" && ot_c=$c || ot_c=0
@@ -151,31 +177,7 @@ ot_stat $c && cs=$ot_st
       exit 0
     fi
   done
-) </dev/null >/dev/null &
-w=$!
-printf '%s' "$c.$cs" >"$j/pid"
-k=e
-while :; do
-  sig=
-  wait $c
-  r=$?
-  [ -n "$sig" ] || break
-  if ot_is $c "$cs"; then
-    ot_up
-    if [ $k = e ] && [ $((ot_u - t0)) -ge "$to" ]; then k=t; elif [ $k = e ] && [ -L "$j/cancel" ]; then k=c; else continue; fi
-    ot_end $c "$id" || ot_left "$j/left"
-  fi
-done
-if [ $k != e ] && ot_members $c "$id"; then ot_end $c "$id" || ot_left "$j/left"; fi
-ot_up
-until ln -s "$k.$r.$ot_u" "$j/res" 2>/dev/null; do
-  [ -L "$j/res" ] || [ ! -d "$j" ] && break
-  sleep 1
-done
-trap '' PIPE
-printf 'D %s %s.%s.%s.%s\n' "$id" "$k" "$r" "$t0" "$ot_u" 2>/dev/null
-kill -TERM $w 2>/dev/null
-wait $w
+}
 `;
 
 /**
@@ -183,9 +185,9 @@ wait $w
  * is its first: a request that is cut anywhere is either an unterminated quote (a syntax error) or lacks the second nonce.
  * Every answer is one line `A <nonce> <status> … <nonce>`.
  *
- * Expects `OT_SUP` (text of the supervisor) and `OT_SH` (words that start a shell) to be set.
+ * Expects `OT_SH` (words that start a shell) to be set.
  */
-export const STREAM = sh`${COMMON}
+export const STREAM = sh`${COMMON}${SUPERVISOR}
 ot_grep= ot_kids=
 ot_r() { printf 'A %s %s %s\n' "$ot_n" "$*" "$ot_n"; }
 v() {
@@ -244,6 +246,11 @@ ot_reap() {
   done
   ot_kids=$ot_k
 }
+# The folder of job ot_j; often it is there already.
+ot_mk() {
+  [ -d "$ot_j" ] || mkdir "$ot_j" 2>/dev/null || { mkdir "\${ot_j%/*}" 2>/dev/null; mkdir "$ot_j" 2>/dev/null; }
+  [ -d "$ot_j" ]
+}
 # start JOB INCARNATION NOT-AFTER TIMEOUT RUNNER SCRIPT PRELUDE STDIN
 ot_start() {
   ot_reap
@@ -256,18 +263,15 @@ ot_start() {
     ot_run=$OT_BASH
     [ -n "$ot_run" ] || { ot_r no-bash; return; }
   fi
-  if ! mkdir "$ot_j" 2>/dev/null; then
-    [ -d "$ot_j" ] || { mkdir "\${ot_j%/*}" 2>/dev/null; mkdir "$ot_j" 2>/dev/null; }
-    [ -d "$ot_j" ] || { ot_r no-directory; return; }
-    [ -L "$ot_j/go" ] && { ot_r exists; return; }
-  fi
+  ot_mk || { ot_r no-directory; return; }
+  [ -L "$ot_j/go" ] && { ot_r exists; return; }
   printf %s "$6" >"$ot_j/s.$ot_n" && printf %s "$7" >"$ot_j/e.$ot_n" || { ot_r no-space; return; }
   ot_in=/dev/null
   if [ -n "$8" ]; then
     ot_in=$ot_j/i.$ot_n
     printf %s "$8" >"$ot_in" || { ot_r no-space; return; }
   fi
-  $OT_SETSID $OT_SH -c "$OT_SUP" onetear-job "$ot_j" "$1" "$2" "$3" "$4" "$ot_run" "$ot_n" "$ot_in" "$OT_UMASK" "$OT_SETSID" "$OT_ENV" </dev/null 2>>"$ot_j/log" &
+( ot_job "$ot_j" "$1" "$3" "$4" "$ot_run" "$ot_n" "$ot_in" ) </dev/null 2>>"$ot_j/log" &
   ot_kids="$ot_kids $!"
   ot_r started "$ot_u"
 }
@@ -319,7 +323,7 @@ ot_status() {
 # cancel JOB WHO: closes the gate if nothing ran yet, else asks the supervisor; with a dead supervisor it ends the command itself, in the background
 ot_cancel() {
   ot_j=$OT_B/$1
-  [ -d "$ot_j" ] || { mkdir "\${ot_j%/*}" 2>/dev/null; mkdir "$ot_j" 2>/dev/null; }
+  ot_mk
   if [ ! -L "$ot_j/go" ] && ln -s closed "$ot_j/go" 2>/dev/null; then ot_r closed; return; fi
   ot_look "$1"
   case $ot_a in
@@ -349,7 +353,7 @@ ot_judged() {
 # lost JOB WHY: closes the gate or the job for good, unless it is done
 ot_lost() {
   ot_j=$OT_B/$1
-  [ -d "$ot_j" ] || { mkdir "\${ot_j%/*}" 2>/dev/null; mkdir "$ot_j" 2>/dev/null; }
+  ot_mk
   [ -L "$ot_j/go" ] || ln -s closed "$ot_j/go" 2>/dev/null
   if [ -L "$ot_j/go" ] && [ ! -L "$ot_j/res" ]; then ln -s "$2" "$ot_j/lost" 2>/dev/null; fi
   ot_look "$1"

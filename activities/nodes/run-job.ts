@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Node } from '../../dsl/model/node.ts';
 import { type Attendance, detached } from '../attendance.ts';
 import { cancelJob, type JobEnd, type JobLook, type JobSpec, lookAtJob, loseJob, parseEnd, readJobText, startJob } from './job.ts';
-import { jobOutput, type Output } from './job-output.ts';
+import { jobOutput, type Output, textOutput } from './job-output.ts';
 import { isNodeError } from './node-error.ts';
 import type { Identity, NodePool } from './node-pool.ts';
 import type { NodeSession } from './node-session.ts';
@@ -40,7 +40,8 @@ export type JobOutcome =
       readonly incarnation: string;
       readonly stdout: Output;
       readonly stderr: Output;
-      readonly judged: boolean;
+      /** Folder of the job on the node. */
+      readonly directory: string;
     }
   /** Started, and its result cannot be known. What it wrote may still be there. */
   | { readonly kind: 'lost'; readonly why: string; readonly stdout: Output; readonly stderr: Output; readonly incarnation: string }
@@ -182,7 +183,7 @@ async function ended(session: NodeSession, place: JobPlace, job: string, look: J
     incarnation: state.incarnation,
     stdout,
     stderr,
-    judged: look.judged,
+    directory: join(session.baseDir, job),
   };
 }
 
@@ -222,7 +223,7 @@ function unusable(error: unknown, place: JobPlace, started: boolean, job: string
   if (!isNodeError(error)) throw error;
   if (error.code === 'NODE_STREAM_LOST' || error.code === 'NODE_UNREACHABLE') {
     if (!started) return { kind: 'not_run', code: 'unreachable', why: `node ${place.node.name} cannot be reached: ${error.message}` };
-    const none: Output = { bytes: 0, chunks: async function* () {}, range: async () => Buffer.alloc(0) };
+    const none = textOutput('');
     return {
       kind: 'lost',
       why: `command lost: node ${place.node.name} cannot be reached any more: ${error.message} (${job})`,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 
 import { NodeError } from './node-error.ts';
-import { STREAM, SUPERVISOR } from './node-scripts.ts';
+import { STREAM } from './node-scripts.ts';
 import { shellWord } from './shell-word.ts';
 
 /** How to get a shell that reads commands from its standard input. */
@@ -37,7 +37,7 @@ const LINE_LIMIT = 8 * 1024 * 1024;
 
 /** The text that turns a plain shell into a node stream. Exported for the tests that cut it. */
 export function streamPrelude(shell: readonly string[]): string {
-  return `OT_SUP=${shellWord(SUPERVISOR)}\nOT_SH=${shellWord(shell.join(' '))}\n${STREAM}\n`;
+  return `OT_SH=${shellWord(shell.join(' '))}\n${STREAM}\n`;
 }
 
 /** One request as it goes over the wire. Exported for the tests that cut it at every byte. */

@@ -1,29 +1,29 @@
-import type { Node } from './node.ts';
 import type { RunType } from './suite.ts';
 import type { ValueMap } from './value.ts';
 
-/** What a command gave: the result every run type comes down to, and what a `module` file returns. */
+/** What a command gave: the result every run type comes down to, and what a `module` file returns. Spelt as in suites and expressions. */
 export interface Result {
   /** 0 = went well; default 0. */
-  readonly exitCode: number;
+  readonly exit_code: number;
+  /** Default: what the module printed. */
   readonly stdout: string;
   readonly stderr: string;
   /** Named values, kept with their type. */
   readonly outputs: ValueMap;
 }
 
-/** What a command is told: `context` of suite-language §3. */
+/** What a module file's command is told: `context` of suite-language §3. Nodes are as expressions see them. */
 export interface CommandContext {
   /** The node this execution is for. */
-  readonly node: Node;
-  readonly nodes: readonly Node[];
-  readonly env: { readonly [name: string]: string };
+  readonly node: ValueMap;
+  readonly nodes: readonly ValueMap[];
+  readonly env: ValueMap;
   readonly params: ValueMap;
   readonly inputs: ValueMap;
   /** Results of earlier steps by id. */
   readonly steps: ValueMap;
-  readonly run: { readonly id: string; readonly suite: string; readonly seed: number; readonly iteration: number };
-  readonly testcase: { readonly id: string; readonly attempt: number };
+  readonly run: ValueMap;
+  readonly testcase: ValueMap;
 }
 
 /**
