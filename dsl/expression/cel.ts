@@ -6,6 +6,7 @@ import type { StepReference } from './analyse.ts';
 import { SECRET_HINT, booleanHint, evaluateAst, unknownName } from './evaluate.ts';
 import { ExpressionError } from './expression-error.ts';
 import type { ExpressionProblem } from './expression-error.ts';
+import { hasMarks, wholeMark } from './template.ts';
 import { parseExpression } from './parse-expression.ts';
 
 export { ExpressionError } from './expression-error.ts';
@@ -22,11 +23,8 @@ export interface Scope {
 
 /** A bare expression, or one whole mark `${{ … }}` around it: what keys of type `expr` may hold. */
 export function bareExpression(text: string): string {
-  const trimmed = text.trim();
   // A mark that is not whole (`${{ a }} && ${{ b }}`) keeps its signs and fails in the parser, which shows the place.
-  if (!trimmed.startsWith('${{') || !trimmed.endsWith('}}')) return text;
-  const inner = trimmed.slice(3, -2);
-  return inner.includes('${{') && inner.includes('}}') ? text : inner;
+  return (hasMarks(text) ? wholeMark(text) : undefined) ?? text;
 }
 
 /** Evaluates CEL over a scope. Throws an ExpressionError with a code and a message that shows the expression and the place in it. */

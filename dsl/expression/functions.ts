@@ -10,7 +10,9 @@ import { matchesLinear } from './linear-regex.ts';
 export interface FunctionContext {
   readonly budget: Budget;
   readonly values: ValueMap;
-  readonly status?: { readonly success: boolean; readonly failure: boolean; readonly always: boolean; readonly cancelled: boolean };
+  readonly status?:
+    | undefined
+    | { readonly success: boolean; readonly failure: boolean; readonly always: boolean; readonly cancelled: boolean };
 }
 
 interface FunctionDefinition {

@@ -115,6 +115,7 @@ function code(scan: Scan, frame: Frame): void {
         wordStart = false;
         continue;
       case '\\':
+        if (next === '\n') continuation(scan);
         escape(scan, 'bare');
         // A continued line is no blank: `a\⏎#b` is one word, ` \⏎# c` is a comment.
         if (next !== '\n') wordStart = false;
@@ -229,6 +230,13 @@ function escape(scan: Scan, where: 'bare' | 'double'): void {
     return;
   }
   copy(scan, Math.min(2, scan.text.length - scan.at));
+}
+
+/** A line continued in the middle of a word or operator: `>\⏎&`, `(\⏎(` and `cas\⏎e` are not what they look like. */
+function continuation(scan: Scan): void {
+  const before = scan.text[scan.at - 1] ?? ' ';
+  const behind = scan.text[scan.at + 2] ?? ' ';
+  if (!/[ \t\n]/u.test(before) && !/[ \t\n]/u.test(behind)) doubt(scan, 'a line is continued in the middle of a word');
 }
 
 function single(scan: Scan, frame: Frame): void {
@@ -405,15 +413,13 @@ function comment(scan: Scan): void {
 function duplication(scan: Scan): void {
   const behind = scan.text.slice(scan.at + 2);
   const plain = /^[ \t]*(?![ \t])[^ \t\n;|&<>()'"\\$`\0]*(?=[ \t\n;|&<>()]|$)/u.exec(behind)?.[0];
-  const lineEnd = behind.indexOf('\n');
   // A word with quotes or expansions may go on behind a blank; then the rest of the line takes no marks.
-  const length = plain ?? behind.slice(0, lineEnd === -1 ? behind.length : lineEnd);
-  scan.duplicateUntil = scan.at + 2 + length.length;
+  const word = plain ?? /^(?:\\[^\0]|[^\\\n])*/u.exec(behind)?.[0] ?? '';
+  scan.duplicateUntil = scan.at + 2 + word.length;
 }
 
 /** `<`, `<<` (here-document), `<<<` (here-string of bash). */
 function redirection(scan: Scan, frame: Frame): void {
-  if (scan.text[scan.at + 1] === '\\' && scan.text[scan.at + 2] === '\n') doubt(scan, 'a line is continued behind a <');
   if (scan.text[scan.at + 1] !== '<') {
     copy(scan, 1);
     return;
