@@ -1,6 +1,5 @@
 import type { RunEvent } from '../dsl/model/events.ts';
-import { CliError } from './cli/cli-error.ts';
-import { EXIT } from '../report/exit-code.ts';
+import { nothingSelected } from './cli/cli-error.ts';
 import type { CliIo } from './cli/io.ts';
 import type { ConnectionOptions, SuiteOptions } from './cli/options.ts';
 import { newRunId } from './cli/run-id.ts';
@@ -52,7 +51,7 @@ export async function startSuite(file: string, options: StartSuiteOptions = {}, 
   const io = apiIo(context);
   const onMessage = context.onMessage ?? ignore;
   const loaded = await loadValidPlan(file, options, io, { execute: true, seed: options.seed ?? drawSeed() });
-  if (loaded.plan.cells.length === 0) throw new CliError('CLI_NOTHING_SELECTED', EXIT.nothingSelected, 'no testcase is selected');
+  if (loaded.plan.cells.length === 0) throw nothingSelected(file);
   const choice = { ...options, worker: options.worker !== false };
   const server = await openServer(choice, io, onMessage);
   const run = newRunId();

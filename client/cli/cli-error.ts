@@ -40,3 +40,10 @@ export function usageError(code: string, message: string, hint?: string): CliErr
 export function notSupportedYet(what: string): CliError {
   return new CliError('CLI_NOT_SUPPORTED', EXIT.usage, `not supported yet: ${what}, see docs/roadmap.md`);
 }
+
+/** The options select no testcase: exit 5, so that a typo in `-k` is not a green run. */
+export function nothingSelected(file: string): CliError {
+  return new CliError('CLI_NOTHING_SELECTED', EXIT.nothingSelected, 'no testcase is selected', {
+    hint: `See what there is: onetear list ${file}`,
+  });
+}

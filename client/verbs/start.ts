@@ -1,4 +1,4 @@
-import { CliError, notSupportedYet } from '../cli/cli-error.ts';
+import { notSupportedYet, nothingSelected } from '../cli/cli-error.ts';
 import type { CliIo } from '../cli/io.ts';
 import type { ConnectionOptions, OutputMode, SuiteOptions } from '../cli/options.ts';
 import { newRunId } from '../cli/run-id.ts';
@@ -7,6 +7,7 @@ import { isCi } from '../follow/interrupts.ts';
 import { drawSeed, loadValidPlan, type LoadedPlan } from '../load-plan.ts';
 import { openServer, reviveKeeper } from '../open-server.ts';
 import { createReporter, outputMode } from '../render/output-mode.ts';
+import { whereInPlan } from '../render/where-in-plan.ts';
 import { launchRun } from '../launch-run.ts';
 import type { Plan } from '../../dsl/model/plan.ts';
 import { runStartedEvent } from '../../report/event-builders.ts';
@@ -43,11 +44,7 @@ export async function startLoaded(
   options: StartOptions,
   io: CliIo,
 ): Promise<number> {
-  if (loaded.plan.cells.length === 0) {
-    throw new CliError('CLI_NOTHING_SELECTED', EXIT.nothingSelected, 'no testcase is selected', {
-      hint: `See what there is: onetear list ${file}`,
-    });
-  }
+  if (loaded.plan.cells.length === 0) throw nothingSelected(file);
   const run = newRunId();
   const choice = { ...options, worker: options.worker !== false };
   const progress = (text: string): void => io.err(`${text}\n`);
@@ -69,7 +66,7 @@ export async function startLoaded(
     server,
     reopen: () => openServer(choice, io, () => undefined),
     keepAlive: () => reviveKeeper(choice, io),
-    reporter: createReporter(run, options, io),
+    reporter: createReporter(run, options, io, whereInPlan(loaded.plan)),
     // Nobody comes back to a CI job: going on without it would only leave faults and processes behind.
     interrupts: isCi(io.env) ? 'cancel' : 'ask',
   });
