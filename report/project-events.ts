@@ -1,6 +1,6 @@
 import type { RunEvent } from '../dsl/model/events.ts';
 import type { SuiteResult } from '../dsl/model/result.ts';
-import type { FaultInput, SuiteInput, TestcaseInput } from '../dsl/model/workflow-io.ts';
+import type { FaultInput, FaultResult, SuiteInput, TestcaseInput } from '../dsl/model/workflow-io.ts';
 import { WORKFLOW } from '../dsl/model/workflow-io.ts';
 import {
   faultEvent,
@@ -72,7 +72,9 @@ export function createEventProjector(): EventProjector {
       const workflow = run.workflows.get(workflowId);
       if (!workflow || workflow.closed) return [];
       workflow.closed = true;
-      return emit(run, [...releaseFaults(run, workflowId), ...settle(run)]);
+      const last = workflow.fault?.lastWord;
+      const heard = last && workflow.fault ? tellFault(run, workflow, workflow.fault.states.fromResult(last.result, last.at)) : [];
+      return emit(run, [...heard, ...releaseFaults(run, workflowId), ...settle(run)]);
     },
     finished: () => run.finished,
   };
@@ -84,6 +86,8 @@ interface FollowedFault {
   readonly owner: string;
   /** Events that wait for the start of the testcase to be told. */
   held: RunEvent[];
+  /** What its testcase heard of its end. */
+  lastWord: { readonly result: FaultResult; readonly at: number } | undefined;
 }
 
 interface WorkflowState extends FollowedWorkflow {
@@ -197,9 +201,9 @@ function addFact(run: RunState, workflow: WorkflowState, fact: Fact): RunEvent[]
     }
   }
   if (fact.kind === 'child_finished') {
+    // The fault's own history tells more and tells it in order; this is for when it cannot be read.
     const child = run.workflows.get(fact.workflowId);
-    if (child?.fault && isFaultResult(fact.result))
-      events.push(...tellFault(run, child, child.fault.states.fromResult(fact.result, fact.at)));
+    if (child?.fault && isFaultResult(fact.result)) child.fault.lastWord = { result: fact.result, at: fact.at };
   }
   if (fact.kind === 'closed') events.push(...tellClosed(run, workflow, fact));
   return events;
@@ -230,7 +234,7 @@ function nameOf(workflow: WorkflowState): AttemptName {
 }
 
 function followFault(input: FaultInput): FollowedFault {
-  return { states: createFaultStates(input), testcase: input.testcase, owner: input.owner.workflowId, held: [] };
+  return { states: createFaultStates(input), testcase: input.testcase, owner: input.owner.workflowId, held: [], lastWord: undefined };
 }
 
 function tellFault(run: RunState, workflow: WorkflowState, moments: readonly FaultMoment[]): RunEvent[] {
