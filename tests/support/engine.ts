@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { ActivityDeps } from '../../activities/deps.ts';
 import { createActivities } from '../../activities/index.ts';
 import { nodePool } from '../../activities/nodes/node-pool.ts';
@@ -64,7 +64,12 @@ export function workflowBundle(): Promise<{ readonly code: string }> {
 export function silenceRuntime(): void {
   if (runtime) return;
   runtime = true;
-  Runtime.install({ logger: new DefaultLogger(process.env['ONETEAR_TEST_LOG'] ? 'WARN' : 'ERROR'), shutdownSignals: [] });
+  const level = process.env['ONETEAR_TEST_LOG'] ? 'WARN' : 'ERROR';
+  Runtime.install({
+    logger: new DefaultLogger(level),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: level, other: level }) } },
+    shutdownSignals: [],
+  });
 }
 
 export async function startEngine(): Promise<Engine> {
@@ -73,7 +78,7 @@ export async function startEngine(): Promise<Engine> {
   const [server, code] = await Promise.all([startTemporalServer(), workflowBundle()]);
   const connection = await NativeConnection.connect({ address: server.address });
   const clientConnection = await Connection.connect({ address: server.address });
-  const client = new Client({ connection: clientConnection, dataConverter });
+  const client = new Client({ connection: clientConnection, dataConverter, identity: 'test client' });
   const deps: ActivityDeps = {
     homeDir: join(dir, 'home'),
     storeDir: join(dir, 'store'),
@@ -84,6 +89,7 @@ export async function startEngine(): Promise<Engine> {
   } as ActivityDeps;
   const common = {
     connection,
+    identity: 'test worker',
     dataConverter,
     activities: { ...createActivities(deps) },
     shutdownForceTime: 5_000,

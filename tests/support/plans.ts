@@ -1,6 +1,13 @@
 import type { Node } from '../../dsl/model/node.ts';
 import type { Plan, PlannedStep, PlannedTestcase } from '../../dsl/model/plan.ts';
-import type { AssertDefinition, ChaosDefinition, CommandDefinition, HookDefinition, HooksDefinition, RetryPolicy } from '../../dsl/model/suite.ts';
+import type {
+  AssertDefinition,
+  ChaosDefinition,
+  CommandDefinition,
+  HookDefinition,
+  HooksDefinition,
+  RetryPolicy,
+} from '../../dsl/model/suite.ts';
 
 /** Plans by hand, for tests of the workflows alone: what the compiler makes is tested elsewhere. */
 
@@ -80,7 +87,11 @@ export function inject(id: string, extra: StepExtra = {}): Draft {
   return (previous) => ({ ...common(id, extra, previous), kind: 'chaos', chaos: id, with: {}, overrides: {} });
 }
 
-export type OtherStep = PlannedStep extends infer S ? (S extends { kind: 'recover' | 'wait' | 'sleep' | 'parallel' } ? Omit<S, keyof ReturnType<typeof common> | 'if'> : never) : never;
+export type OtherStep = PlannedStep extends infer S
+  ? S extends { kind: 'recover' | 'wait' | 'sleep' | 'parallel' }
+    ? Omit<S, keyof ReturnType<typeof common> | 'if'>
+    : never
+  : never;
 
 export function other(id: string, step: OtherStep, extra: StepExtra = {}): Draft {
   return (previous) => ({ ...common(id, extra, previous), ...step }) as PlannedStep;

@@ -100,10 +100,36 @@ describe('suite', () => {
   });
 
   it('sets search attributes only where the server has them', async () => {
-    const run1 = await engine.start(plan({ testcases: [testcase('t', [run('x', 'true')])] }));
-    await run1.result();
-    const description = await run1.testcase('t').describe();
-    expect(description.memo).toMatchObject({ title: 't' });
-    expect(Object.keys(description.searchAttributes)).not.toContain('OnetearRun');
+    const without = await engine.start(plan({ testcases: [testcase('t', [run('x', 'true')])] }));
+    await without.result();
+    const plain = await without.testcase('t').describe();
+    expect(plain.memo).toMatchObject({ title: 't' });
+    expect(plain.typedSearchAttributes.getAll().map((pair) => pair.key.name)).not.toContain('OnetearRun');
+
+    const { KEYWORD, KEYWORD_LIST } = { KEYWORD: 2, KEYWORD_LIST: 7 };
+    await engine.client.connection.operatorService.addSearchAttributes({
+      namespace: engine.server.namespace,
+      searchAttributes: {
+        OnetearSuite: KEYWORD,
+        OnetearRun: KEYWORD,
+        OnetearTestcase: KEYWORD,
+        OnetearVerdict: KEYWORD,
+        OnetearTags: KEYWORD_LIST,
+      },
+    });
+    const started = await engine.start(plan({ testcases: [testcase('t', [run('x', 'false')], { tags: ['smoke', 'fast'] })] }), {
+      searchAttributes: true,
+    });
+    await started.result();
+    const known = Object.fromEntries(
+      (await started.testcase('t').describe()).typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+    );
+    expect(known).toMatchObject({
+      OnetearSuite: 'test suite',
+      OnetearRun: started.info.run,
+      OnetearTestcase: 't',
+      OnetearVerdict: 'failed',
+      OnetearTags: ['smoke', 'fast'],
+    });
   });
 });
