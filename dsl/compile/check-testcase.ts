@@ -167,7 +167,7 @@ function checkInvocation(
 ): void {
   const { overrides, location } = step;
   checkInputs(world, facts.owner, facts.inputs, step.with, location, `${place.owner}: `);
-  if (hasKeys(step.with))
+  if (namesInputs(step.with))
     checkUses(
       world,
       site,
@@ -358,6 +358,7 @@ function usesIn(world: World, owner: string, location: Location, inspect: (to: R
   return to.uses;
 }
 
+/** Plain inputs, the commonest, hold nothing to look at. */
 function namesInputs(inputs: ValueMap): boolean {
   for (const name in inputs) {
     const value = inputs[name];

@@ -24,7 +24,8 @@ function compile(parts: Parameters<typeof suite>[0], options: Partial<CompileOpt
 
 function problems(parts: Parameters<typeof suite>[0], options: Partial<CompileOptions> = {}): string[] {
   const { diagnostics, plan } = compile(parts, options);
-  if (diagnostics.some((each) => each.severity === 'error')) expect(plan).toBeUndefined();
+  // A plan and errors exclude each other.
+  expect(plan === undefined).toBe(diagnostics.some((each) => each.severity === 'error'));
   return diagnostics.map((each) => `${each.code}: ${each.message}${each.hint === undefined ? '' : ` (${each.hint})`}`);
 }
 

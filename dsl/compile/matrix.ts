@@ -141,7 +141,7 @@ function include(drafts: Draft[], written: ValueMap, params: MergedParams, repor
   }
   const named = params.axes.filter((axis) => Object.hasOwn(row, axis.name)).map((axis) => axis.name);
   if (named.length === 0) {
-    if (params.axes.length === 0 && Object.keys(written).some((key) => params.fixed.has(key))) {
+    if (Object.keys(written).some((key) => params.fixed.has(key))) {
       for (const draft of drafts) draft.added = { ...draft.added, ...row };
       return;
     }
@@ -199,7 +199,7 @@ export function valueText(value: Value): string {
   if (PLAIN.test(text)) return text;
   const source = typeof value === 'object' && value !== null && !Array.isArray(value) ? nameOf(value as ValueMap) : undefined;
   const cleaned = (source ?? text).replaceAll(/[^\p{L}\p{N}.+@%=,-]+/gu, '_').replaceAll(/^_+|_+$/g, '');
-  return `${Array.from(cleaned).slice(0, READABLE).join('')}~${hash53(text).slice(-6)}`;
+  return `${Array.from(cleaned).slice(0, READABLE).join('')}~${hash53(text).slice(-8)}`;
 }
 
 /** Maps often carry a name for exactly this purpose. */
