@@ -41,6 +41,9 @@ export interface EnsureOptions {
   readonly onProgress?: (text: string) => void;
 }
 
+/** So many in front of our eyes are no accident. */
+const GIVE_UP_AFTER_DEATHS = 4;
+
 /**
  * Makes sure that the embedded server and a worker of this very build run, and says where. Costs some milliseconds when they do. Any number
  * of callers at once is fine: keepers are started freely, only one of them gets the lock.
@@ -68,6 +71,8 @@ async function ensureRunning(files: KeeperFiles, config: () => Promise<KeeperCon
   let deadline = Date.now() + timeoutMs;
   let started: SupervisedProcess | undefined;
   let ended: string | undefined;
+  let watched: number | undefined;
+  let deathsBefore = 0;
   markUse(files);
   for (;;) {
     const state = readKeeperState(files.stateFile);
@@ -81,6 +86,10 @@ async function ensureRunning(files: KeeperFiles, config: () => Promise<KeeperCon
         continue;
       }
       if (await isReady(state, wantsWorker)) return state;
+      const deaths = (state.server?.restarts ?? 0) + (wantsWorker ? state.worker.restarts : 0);
+      if (state.keeper.pid !== watched) [watched, deathsBefore] = [state.keeper.pid, deaths];
+      // It would go on trying for ever; we would rather say why.
+      if (deaths - deathsBefore >= GIVE_UP_AFTER_DEATHS) throw failed(state.problem ?? 'server or worker end again and again', files);
     } else if (!keeperRuns && (started === undefined || ended !== undefined)) {
       if (ended !== undefined && ended !== 'exit 0') throw failed(`the keeper ended with ${ended}`, files);
       const known = await config();

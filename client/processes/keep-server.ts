@@ -82,7 +82,10 @@ export function keepServer(keeper: Keeper, binaryPath: string): { running: Promi
         },
       );
       do {
-        if (current !== undefined) await stopProcess(current.process.identity, STOP_GRACE_MS);
+        if (current !== undefined) {
+          const how = await stopProcess(current.process.identity, STOP_GRACE_MS);
+          logLine('INFO', 'server stopped', { how, pid: current.process.identity.pid });
+        }
       } while (!(await Promise.race([ended, sleep(50, false)])));
       if (current === undefined) return;
       // Whoever starts the next one must not meet the ports of this one.

@@ -17,6 +17,9 @@ const STOP_GRACE_MS = 25_000;
 /** A left-over worker only has to let go of its commands; they live on whatever happens to it. */
 const ORPHAN_GRACE_MS = 3000;
 
+/** How a problem of ours begins, so that we take back no other one. */
+const WORKER_PROBLEM = 'the worker ended:';
+
 /** Keeps one worker of this build alive, as soon as there is an address to connect to. */
 export function keepWorker(keeper: Keeper): { running: Promise<void>; stop: () => Promise<void> } {
   let current: SupervisedProcess | undefined;
@@ -42,7 +45,10 @@ export function keepWorker(keeper: Keeper): { running: Promise<void>; stop: () =
         change({ health: 'starting', process: worker.identity });
         const life = { over: false };
         const watching = (async () => {
-          await waitForPolling(keeper, worker, life, () => change({ health: 'healthy' }));
+          await waitForPolling(keeper, worker, life, () => {
+            change({ health: 'healthy' });
+            if (keeper.state().problem?.startsWith(WORKER_PROBLEM)) keeper.update({ problem: null });
+          });
           moved = await addressChanges(keeper, address, life);
           if (moved) await stopProcess(worker.identity, ORPHAN_GRACE_MS);
         })();
@@ -56,6 +62,7 @@ export function keepWorker(keeper: Keeper): { running: Promise<void>; stop: () =
       if (moved) continue;
       if (keeper.stop.aborted) return;
       change({ restarts: state.restarts + 1 });
+      keeper.update({ problem: `${WORKER_PROBLEM} ${state.lastExit}` });
       logLine('WARN', 'worker is down', { lastExit: state.lastExit, restarts: state.restarts });
       if (!(await pause(keeper.stop, backoff.next(Date.now() - startedAt)))) return;
     }

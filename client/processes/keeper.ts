@@ -45,6 +45,8 @@ export async function runKeeper(config: KeeperConfig): Promise<void> {
     logLine('INFO', 'another keeper is here', { pid: attempt.holder.pid });
     return;
   }
+  // Children hold no reference to the event loop: a moment in which only their end is awaited would end us.
+  const alive = setInterval(() => {}, 60_000);
   const controller = new AbortController();
   const stopFor = (reason: StopReason): void => {
     if (controller.signal.aborted) return;
@@ -86,6 +88,7 @@ export async function runKeeper(config: KeeperConfig): Promise<void> {
     await Promise.allSettled([worker.stop(), server?.stop('stop')]);
     throw error;
   } finally {
+    clearInterval(alive);
     attempt.lock.release();
   }
 }

@@ -56,12 +56,13 @@ export function adopt(identity: ProcessIdentity): SupervisedProcess {
   return { identity, exited: waitUntilGone(identity, Number.POSITIVE_INFINITY).then(() => 'gone') };
 }
 
-/** SIGTERM, then SIGKILL when it is not gone after the grace. Resolves when it is gone. */
-export async function stopProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
-  if (!signalProcess(identity, 'SIGTERM')) return;
-  if (await waitUntilGone(identity, graceMs)) return;
+/** SIGTERM, then SIGKILL when it is not gone after the grace. Resolves with what it took when it is gone. */
+export async function stopProcess(identity: ProcessIdentity, graceMs: number): Promise<'was gone' | 'SIGTERM' | 'SIGKILL'> {
+  if (!signalProcess(identity, 'SIGTERM')) return 'was gone';
+  if (await waitUntilGone(identity, graceMs)) return 'SIGTERM';
   signalProcess(identity, 'SIGKILL');
   await waitUntilGone(identity, 10_000);
+  return 'SIGKILL';
 }
 
 /** True when it went within the time. */

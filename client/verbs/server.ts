@@ -24,28 +24,20 @@ const STOP_WITHIN_MS = 60_000;
 
 /** `onetear server ACTION`: the keeper of this home with its server and worker. Exit 0; `status` ends with 11 when the server is not up. */
 export async function server(action: ServerAction, options: ServerOptions, io: CliIo): Promise<number> {
+  if (action === 'enable' || action === 'backup') throw notSupportedYet(`onetear server ${action}`);
   const { home, keeperDir, logsDir } = homePaths(resolveHome(io.env));
   const files = keeperFiles(keeperDir, logsDir);
-  switch (action) {
-    case 'start': {
-      const { ensureKeeper } = await import('../processes/ensure-keeper.ts');
-      await ensureKeeper(home, {
-        env: { ...io.env },
-        onProgress: (text) => io.err(`${text}\n`),
-        ...(options.temporalBin === undefined ? {} : { binary: options.temporalBin }),
-      });
-      return status(files, options, io);
-    }
-    case 'stop':
-      return stop(files, io);
-    case 'status':
-      return status(files, options, io);
-    case 'logs':
-      return logs(files, options.lines ?? 50, io);
-    case 'enable':
-    case 'backup':
-      throw notSupportedYet(`onetear server ${action}`);
+  if (action === 'stop') return stop(files, io);
+  if (action === 'logs') return logs(files, options.lines ?? 50, io);
+  if (action === 'start') {
+    const { ensureKeeper } = await import('../processes/ensure-keeper.ts');
+    await ensureKeeper(home, {
+      env: { ...io.env },
+      onProgress: (text) => io.err(`${text}\n`),
+      ...(options.temporalBin === undefined ? {} : { binary: options.temporalBin }),
+    });
   }
+  return status(files, options, io);
 }
 
 async function stop(files: KeeperFiles, io: CliIo): Promise<number> {
