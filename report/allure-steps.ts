@@ -141,11 +141,9 @@ function attachmentsOf(step: StepRecord, result: NodeResult, context: StepContex
     const source = `${uuidOf(context.attemptUuid, step.step, result.node, stream)}-attachment.txt`;
     // Attachments are shown with colours, so escape sequences stay; what else is there stays as the command wrote it.
     const text = excerptText(excerpt);
-    const whole = excerpt.artifact !== undefined && excerpt.bytes <= MAX_ATTACHMENT_BYTES;
-    context.files.push(
-      whole ? { source, kind: 'blob', reference: excerpt.artifact as string, fallback: text } : { source, kind: 'text', text },
-    );
-    const cut = excerpt.truncated && !whole ? `, whole in artifacts/${slug(step.step)}` : '';
+    const whole = excerpt.bytes <= MAX_ATTACHMENT_BYTES ? excerpt.artifact : undefined;
+    context.files.push(whole === undefined ? { source, kind: 'text', text } : { source, kind: 'blob', reference: whole, fallback: text });
+    const cut = excerpt.truncated && whole === undefined ? `, whole in artifacts/${slug(step.step)}` : '';
     return [{ name: `${stream} of ${result.node}${cut}`, type: 'text/plain', source }];
   });
 }

@@ -49,33 +49,30 @@ interface ReaderState {
 }
 
 function readFact(fact: Fact, state: ReaderState): Moment[] {
-  switch (fact.kind) {
-    case 'activity_scheduled':
-      state.open.set(fact.activityId, nodeOf(fact.input));
-      return readEntries(journalOf(fact.input), state);
-    case 'activity_finished': {
-      const node = state.open.get(fact.activityId);
-      state.open.delete(fact.activityId);
-      const result = fact.status === 'completed' ? fact.result : fact.detail;
-      if (isNodeResult(result)) state.results.set(fact.activityId, result);
-      else if (node) state.results.set(fact.activityId, lostResult(node, fact));
-      return releaseWaiting(state, false);
-    }
-    case 'memo_journal':
-      return readEntries(fact.journal, state);
-    case 'signal': {
-      if (fact.name === SIGNAL.faultState && isFaultSignal(fact.payload)) {
-        const known = state.faultResults.get(fact.payload.step) ?? [];
-        state.faultResults.set(fact.payload.step, [...known, ...(fact.payload.results ?? [])]);
-      }
-      return [];
-    }
-    case 'closed':
-      return [...readEntries(journalOf(fact.result), state), ...releaseWaiting(state, true), ...abandonedSteps(fact, state)];
-    case 'child_started':
-    case 'child_finished':
-      return [];
+  if (fact.kind === 'activity_scheduled') {
+    state.open.set(fact.activityId, nodeOf(fact.input));
+    return readEntries(journalOf(fact.input), state);
   }
+  if (fact.kind === 'activity_finished') {
+    const node = state.open.get(fact.activityId);
+    state.open.delete(fact.activityId);
+    const result = fact.status === 'completed' ? fact.result : fact.detail;
+    if (isNodeResult(result)) state.results.set(fact.activityId, result);
+    else if (node) state.results.set(fact.activityId, lostResult(node, fact));
+    return releaseWaiting(state, false);
+  }
+  if (fact.kind === 'memo_journal') return readEntries(fact.journal, state);
+  if (fact.kind === 'signal') {
+    if (fact.name === SIGNAL.faultState && isFaultSignal(fact.payload)) {
+      const known = state.faultResults.get(fact.payload.step) ?? [];
+      state.faultResults.set(fact.payload.step, [...known, ...(fact.payload.results ?? [])]);
+    }
+    return [];
+  }
+  if (fact.kind === 'closed') {
+    return [...readEntries(journalOf(fact.result), state), ...releaseWaiting(state, true), ...abandonedSteps(fact, state)];
+  }
+  return [];
 }
 
 function readEntries(entries: readonly JournalEntry[], state: ReaderState): Moment[] {
@@ -83,25 +80,18 @@ function readEntries(entries: readonly JournalEntry[], state: ReaderState): Mome
 }
 
 function readEntry(entry: JournalEntry, state: ReaderState): Moment[] {
-  switch (entry.type) {
-    case 'step_started':
-      if (state.started.has(entry.step) || state.finished.has(entry.step)) return [];
-      state.started.set(entry.step, entry);
-      return [{ kind: 'step_started', entry }];
-    case 'step_finished': {
-      if (state.finished.has(entry.step)) return [];
-      state.finished.add(entry.step);
-      if (!isComplete(entry, state)) {
-        state.waiting.push(entry);
-        return [];
-      }
-      return [finish(entry, state)];
-    }
-    case 'testcase_skipped':
-      return [{ kind: 'testcase_skipped', entry }];
-    case 'fault_state':
-      return [{ kind: 'fault_state', entry }];
+  if (entry.type === 'testcase_skipped') return [{ kind: 'testcase_skipped', entry }];
+  if (entry.type === 'fault_state') return [{ kind: 'fault_state', entry }];
+  if (entry.type === 'step_started') {
+    if (state.started.has(entry.step) || state.finished.has(entry.step)) return [];
+    state.started.set(entry.step, entry);
+    return [{ kind: 'step_started', entry }];
   }
+  if (state.finished.has(entry.step)) return [];
+  state.finished.add(entry.step);
+  if (isComplete(entry, state)) return [finish(entry, state)];
+  state.waiting.push(entry);
+  return [];
 }
 
 function isComplete(entry: Entry<'step_finished'>, state: ReaderState): boolean {

@@ -210,22 +210,21 @@ function addFact(run: RunState, workflow: WorkflowState, fact: Fact): RunEvent[]
 }
 
 function tellMoment(run: RunState, workflow: WorkflowState, moment: Moment): RunEvent[] {
-  switch (moment.kind) {
-    case 'step_started':
-      workflow.started.add(moment.entry.step);
-      return [stepStartedEvent(nameOf(workflow), moment.entry)];
-    case 'step_finished': {
-      const { step } = moment;
-      const name = nameOf(workflow);
-      const known = workflow.started.delete(step.step) || step.verdict === 'skipped';
-      return [...(known ? [] : [stepStartedFromRecord(name, step)]), stepFinishedEvent(name, step)];
-    }
-    case 'testcase_skipped':
-      run.toldTestcases.add(moment.entry.testcase);
-      return [testcaseNotStartedEvent(moment.entry)];
-    case 'fault_state':
-      return workflow.fault ? tellFault(run, workflow, workflow.fault.states.fromEntry(moment.entry)) : [];
+  if (moment.kind === 'step_started') {
+    workflow.started.add(moment.entry.step);
+    return [stepStartedEvent(nameOf(workflow), moment.entry)];
   }
+  if (moment.kind === 'step_finished') {
+    const { step } = moment;
+    const name = nameOf(workflow);
+    const known = workflow.started.delete(step.step) || step.verdict === 'skipped';
+    return [...(known ? [] : [stepStartedFromRecord(name, step)]), stepFinishedEvent(name, step)];
+  }
+  if (moment.kind === 'testcase_skipped') {
+    run.toldTestcases.add(moment.entry.testcase);
+    return [testcaseNotStartedEvent(moment.entry)];
+  }
+  return workflow.fault ? tellFault(run, workflow, workflow.fault.states.fromEntry(moment.entry)) : [];
 }
 
 function nameOf(workflow: WorkflowState): AttemptName {

@@ -14,7 +14,7 @@ const converter: LoadedDataConverter = {
 };
 
 async function payload(value: unknown): Promise<Payload> {
-  const [encoded] = await compressionCodec.encode([defaultPayloadConverter.toPayload(value)!]);
+  const [encoded] = await compressionCodec.encode([defaultPayloadConverter.toPayload(value)]);
   return encoded!;
 }
 

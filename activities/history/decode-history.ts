@@ -82,7 +82,7 @@ async function decodeEvent(event: HistoryEvent, stamp: Stamp, state: DecoderStat
     (await decodeChildEvent(event, state)) ??
     (await decodeCloseEvent(event, state)) ??
     (await decodeOtherEvent(event, stamp, state));
-  return body ? [{ ...stamp, ...body } as Fact] : [];
+  return body ? [{ ...stamp, ...body }] : [];
 }
 
 async function decodeActivityEvent(event: HistoryEvent, state: DecoderState): Promise<FactBody | undefined> {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, nat, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../dsl/model/events.ts';
 import { createEventProjector } from '../../report/project-events.ts';
@@ -8,22 +8,14 @@ import { finishedRun, records } from './finished-sample.ts';
 import { everyHistory, makeFacts, nodeResult, sample, sampleSuiteInput, stepFinished, stepStarted, T0 } from './sample-run.ts';
 
 function short(event: RunEvent): string {
-  switch (event.type) {
-    case 'testcase_started':
-      return `+ ${event.testcase} a${event.attempt}`;
-    case 'step_started':
-      return `  + ${event.testcase}/${event.step}`;
-    case 'step_finished':
-      return `  - ${event.testcase}/${event.step} ${event.verdict} ${event.results.map((result) => `${result.node}=${result.exit_code}`).join(',')}`;
-    case 'fault':
-      return `  ! ${event.step}@${event.node} ${event.state}`;
-    case 'testcase_finished':
-      return `- ${event.testcase} a${event.attempt} ${event.verdict}`;
-    case 'run_finished':
-      return `= ${event.verdict} ${event.exit}`;
-    default:
-      return event.type;
-  }
+  if (event.type === 'testcase_started') return `+ ${event.testcase} a${event.attempt}`;
+  if (event.type === 'step_started') return `  + ${event.testcase}/${event.step}`;
+  if (event.type === 'fault') return `  ! ${event.step}@${event.node} ${event.state}`;
+  if (event.type === 'testcase_finished') return `- ${event.testcase} a${event.attempt} ${event.verdict}`;
+  if (event.type === 'run_finished') return `= ${event.verdict} ${event.exit}`;
+  if (event.type !== 'step_finished') return event.type;
+  const results = event.results.map((result) => `${result.node}=${result.exit_code}`).join(',');
+  return `  - ${event.testcase}/${event.step} ${event.verdict} ${results}`;
 }
 
 /** Feeds chunks of the histories in the given order: each number picks the history whose next fact comes. */
@@ -104,8 +96,8 @@ describe('event projector', () => {
       .filter((event) => !toldLate(event))
       .map(identity)
       .toSorted();
-    fc.assert(
-      fc.property(fc.array(fc.nat(everyHistory.length - 1), { maxLength: 120 }), (picks) => {
+    assert(
+      property(array(nat(everyHistory.length - 1), { maxLength: 120 }), (picks) => {
         const events = follow(everyHistory, picks);
         expect(
           events

@@ -17,7 +17,7 @@ export function makeFacts(
   input: unknown,
   bodies: readonly FactBody[],
 ): WorkflowFacts {
-  const facts = bodies.map((body, index) => ({ ...body, eventId: 5 + index * 2 }) as Fact);
+  const facts = bodies.map((body, index) => ({ ...body, eventId: 5 + index * 2 }));
   return { workflowId, runId: `run-of-${workflowId}`, workflowType, input, startedAt, facts };
 }
 

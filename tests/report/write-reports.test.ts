@@ -18,7 +18,7 @@ const root = mkdtempSync(path.join(tmpdir(), 'onetear-reports-'));
 const home = homePaths(path.join(root, 'home'));
 const results = path.join(root, 'results');
 const vendor = path.join(import.meta.dirname, '..', 'vendor');
-const bigLog = `${'line of a long log\n'.repeat(2000)}`;
+const bigLog = 'line of a long log\n'.repeat(2000);
 const reference = `sha256:${createHash('sha256').update(bigLog).digest('hex')}`;
 
 /** The sample with a log that is kept whole in the store. */

@@ -61,7 +61,7 @@ describe('a run on a real server', () => {
     const lines = readFileSync(path.join(results, 'events.ndjson'), 'utf8').trimEnd().split('\n');
     const written = lines.map((line) => {
       const { v: _v, seq: _seq, run: _run, ...event } = JSON.parse(line) as { v: 1; seq: number; run: string } & RunEvent;
-      return event as RunEvent;
+      return event;
     });
     const live = await followRun(started);
     expect(live.map(identity).toSorted()).toEqual(written.map(identity).toSorted());
