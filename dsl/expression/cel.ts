@@ -6,7 +6,7 @@ import type { StepReference } from './analyse.ts';
 import { SECRET_HINT, booleanHint, evaluateAst, unknownName } from './evaluate.ts';
 import { ExpressionError } from './expression-error.ts';
 import type { ExpressionProblem } from './expression-error.ts';
-import { hasMarks, wholeMark } from './template.ts';
+import { wholeMark } from './template.ts';
 import { parseExpression } from './parse-expression.ts';
 
 export { ExpressionError } from './expression-error.ts';
@@ -24,27 +24,27 @@ export interface Scope {
 /** A bare expression, or one whole mark `${{ … }}` around it: what keys of type `expr` may hold. */
 export function bareExpression(text: string): string {
   // A mark that is not whole (`${{ a }} && ${{ b }}`) keeps its signs and fails in the parser, which shows the place.
-  return (hasMarks(text) ? wholeMark(text) : undefined) ?? text;
+  return text.trimStart().startsWith('${{') ? (wholeMark(text) ?? text) : text;
 }
 
 /** Evaluates CEL over a scope. Throws an ExpressionError with a code and a message that shows the expression and the place in it. */
 export function evaluateExpression(text: string, scope: Scope): Value {
-  const value = evaluateRaw(text, scope);
-  return leaveAt(value, text);
+  const bare = bareExpression(text);
+  return leaveAt(evaluateAst(parseExpression(bare), bare, scope), bare);
 }
 
-/** As evaluateExpression, but tells a `raw(x)` apart. For rendering. */
+/** Evaluates the inside of a mark; tells a `raw(x)` apart. For rendering. */
 export function evaluateMarked(text: string, scope: Scope): Value | RawText {
-  const value = evaluateRaw(text, scope);
+  const value = evaluateAst(parseExpression(text), text, scope);
   return value instanceof RawText ? value : leaveAt(value, text);
 }
 
 /** Evaluates a condition: anything but true or false is an error that says how to write it. */
 export function evaluateCondition(text: string, scope: Scope): boolean {
   const bare = bareExpression(text);
-  const value = evaluateRaw(bare, scope);
-  if (typeof value === 'boolean') return value;
   const ast = parseExpression(bare);
+  const value = evaluateAst(ast, bare, scope);
+  if (typeof value === 'boolean') return value;
   const hint = booleanHint(value, ast, bare);
   throw new ExpressionError(
     {
@@ -56,11 +56,6 @@ export function evaluateCondition(text: string, scope: Scope): boolean {
     },
     bare,
   );
-}
-
-function evaluateRaw(text: string, scope: Scope): CelValue {
-  const bare = bareExpression(text);
-  return evaluateAst(parseExpression(bare), bare, scope);
 }
 
 function leaveAt(value: CelValue, text: string): Value {

@@ -78,7 +78,7 @@ function lastLine(text: string): string {
 
 function oneLine(text: string, max: number): string {
   // Control characters of a command's output must not reach a terminal.
-  const line = text.replaceAll(/\p{Cc}+/gu, ' ');
+  const line = text.replaceAll(/\p{Cc}+/gu, ' ').trim();
   return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
 }
 

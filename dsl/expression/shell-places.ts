@@ -1,3 +1,6 @@
+import { endIsCertain, readDelimiter } from './here-document.ts';
+import type { Delimiter } from './here-document.ts';
+
 /**
  * Where in a shell script a value is about to be inserted. The scanner knows as much of the shell's grammar as is needed to tell quotes
  * apart; where dash, bash and busybox ash read a text differently, or where it would have to guess, every later mark is refused.
@@ -28,7 +31,7 @@ interface Scan {
   readonly fill: (place: ShellPlace, index: number, integerOnly: boolean) => string;
   /** Set once the scanner may have lost track: why. */
   doubt: string | undefined;
-  heredocs: { readonly delimiter: string; readonly stripTabs: boolean }[];
+  heredocs: (Delimiter & { readonly stripTabs: boolean })[];
   depth: number;
   /** Up to this offset no mark may stand: the word behind `>&`. */
   duplicateUntil: number;
@@ -437,25 +440,19 @@ function redirection(scan: Scan, frame: Frame): void {
   const stripTabs = scan.text[scan.at] === '-';
   if (stripTabs) copy(scan, 1);
   while (scan.text[scan.at] === ' ' || scan.text[scan.at] === '\t') copy(scan, 1);
-  const delimiter = heredocDelimiter(scan);
-  if (delimiter === undefined) doubt(scan, 'the word behind << cannot be read');
-  else scan.heredocs.push({ delimiter, stripTabs });
-}
-
-/** The word behind `<<` without its quotes; `undefined` when it is not a plain or simply quoted word. */
-function heredocDelimiter(scan: Scan): string | undefined {
-  const rest = scan.text.slice(scan.at, scan.at + 256);
-  const word = /^(?:'[^'\n\0]*'|"[^"\n\\$`\0]*"|\\[^\n\0]|[^\s'"\\$`;&|<>()\0])+/u.exec(rest)?.[0];
-  if (word === undefined || word.length === 256) return undefined;
-  copy(scan, word.length);
-  // The word goes on with something that only a shell can read.
-  if (/['"\\$`\0]/u.test(scan.text[scan.at] ?? ' ')) return undefined;
-  return word.replaceAll(/['"]/gu, '').replaceAll(/\\(.)/gu, '$1');
+  const delimiter = readDelimiter(scan.text, scan.at);
+  if (delimiter === undefined) {
+    doubt(scan, 'the word behind << cannot be read');
+    return;
+  }
+  copy(scan, delimiter.length);
+  scan.heredocs.push({ ...delimiter, stripTabs });
 }
 
 /** Bodies of all here-documents that were announced on the line that just ended. */
 function bodies(scan: Scan): void {
-  for (const { delimiter, stripTabs } of scan.heredocs.splice(0)) {
+  for (const { word, quoted, stripTabs } of scan.heredocs.splice(0)) {
+    const from = scan.at;
     while (scan.at < scan.text.length) {
       const start = scan.at;
       while (scan.at < scan.text.length && scan.text[scan.at] !== '\n') {
@@ -464,7 +461,8 @@ function bodies(scan: Scan): void {
       }
       const line = scan.text.slice(start, scan.at);
       if (scan.at < scan.text.length) copy(scan, 1);
-      if ((stripTabs ? line.replace(/^\t+/u, '') : line) === delimiter) break;
+      if ((stripTabs ? line.replace(/^\t+/u, '') : line) === word) break;
     }
+    if (!quoted && !endIsCertain(scan.text.slice(from, scan.at))) doubt(scan, 'expansions in a here-document');
   }
 }

@@ -85,7 +85,8 @@ function equals({ text, cut }: StreamText, wanted: string): Check['ok'] {
   // A block scalar ends with a line break that nobody means.
   const expected = withoutNewlines(wanted);
   if (!cut) return withoutNewlines(text) === expected;
-  return text.startsWith(expected) && withoutNewlines(text).length <= expected.length ? 'undecidable' : false;
+  // Undecided while the head may still grow into the wanted text, or has only line breaks behind it.
+  return expected.startsWith(text) || (text.startsWith(expected) && withoutNewlines(text).length <= expected.length) ? 'undecidable' : false;
 }
 
 function empty({ text, cut }: StreamText, wanted: boolean): Check['ok'] {
