@@ -17,6 +17,8 @@ export interface FollowToEnd {
   readonly keepAlive: () => Promise<void>;
   readonly reporter: Reporter;
   readonly interrupts: InterruptPolicy['first'];
+  /** Hands over the signals that came while the run was started, see holdInterrupts. */
+  readonly releaseInterrupts?: () => void;
 }
 
 const CANCEL_DEADLINE_MS = 10_000;
@@ -25,7 +27,7 @@ const CANCEL_DEADLINE_MS = 10_000;
  * Shows a run until it ends and returns its exit code; 2 when the terminal was detached. 0 only when a `run_finished` that
  * says so was seen.
  */
-export async function followToEnd({ run, root, server, reopen, keepAlive, reporter, interrupts }: FollowToEnd): Promise<number> {
+export async function followToEnd({ run, root, server, reopen, keepAlive, reporter, interrupts, releaseInterrupts }: FollowToEnd): Promise<number> {
   const detached = new AbortController();
   const ended = new AbortController();
   let lastProblem = '';
@@ -52,6 +54,7 @@ export async function followToEnd({ run, root, server, reopen, keepAlive, report
     },
     onDetach: () => detached.abort(new Error('detached')),
   });
+  releaseInterrupts?.();
   let last: RunEvent | undefined;
   try {
     for await (const event of followRun(link, server.converter, root, detached.signal)) {

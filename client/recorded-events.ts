@@ -24,5 +24,5 @@ export function recordedEvents(results: string): { readonly events: readonly Run
 /** Without what numbers the lines of one stream: this is another one. */
 function readEvent(line: string): RunEvent {
   const { v: _v, seq: _seq, run: _run, ...event } = JSON.parse(line) as { v: number; seq: number; run: string } & RunEvent;
-  return event as RunEvent;
+  return event;
 }

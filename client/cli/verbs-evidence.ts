@@ -2,7 +2,7 @@ import { examples, type VerbContext } from './program.ts';
 
 /** `runs`, `show`, `report`, `replay`: what ran. They read records, not the server. */
 export function addEvidenceVerbs({ program, io, finish }: VerbContext): void {
-  const colour = (): boolean | undefined => (program.opts() as { color?: boolean }).color;
+  const colour = (): boolean | undefined => program.opts<{ color?: boolean }>().color;
 
   program
     .command('runs')

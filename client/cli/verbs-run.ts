@@ -6,7 +6,7 @@ import { examples, type VerbContext } from './program.ts';
 
 /** `start`, `watch`, `cancel`, `rerun`, `faults`, `recover`: verbs that talk to a running engine. */
 export function addRunVerbs({ program, io, finish }: VerbContext): void {
-  const colour = (): boolean | undefined => (program.opts() as { color?: boolean }).color;
+  const colour = (): boolean | undefined => program.opts<{ color?: boolean }>().color;
 
   addConnectionOptions(addSelectionOptions(addSuiteOptions(program.command('start <suite>'))))
     .description('start a run and follow it')

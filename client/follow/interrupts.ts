@@ -15,6 +15,8 @@ export interface InterruptPolicy {
 
 export const SECOND_CTRL_C_WITHIN_MS = 2000;
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Takes over SIGINT, SIGTERM and SIGHUP until the returned function is called. */
 export function watchInterrupts(policy: InterruptPolicy): () => void {
   let state: 'following' | 'asked' | 'cancelling' = 'following';
@@ -39,14 +41,27 @@ export function watchInterrupts(policy: InterruptPolicy): () => void {
     else policy.onDetach();
   };
 
-  process.on('SIGINT', onInterrupt);
-  process.on('SIGTERM', onTerminate);
-  process.on('SIGHUP', onTerminate);
+  const listenerOf = (signal: (typeof SIGNALS)[number]): (() => void) => (signal === 'SIGINT' ? onInterrupt : onTerminate);
+  for (const signal of SIGNALS) process.on(signal, listenerOf(signal));
   return () => {
     clearTimeout(timer);
-    process.off('SIGINT', onInterrupt);
-    process.off('SIGTERM', onTerminate);
-    process.off('SIGHUP', onTerminate);
+    for (const signal of SIGNALS) process.off(signal, listenerOf(signal));
+  };
+}
+
+/**
+ * Keeps signals for later while a run is being started: dying between the start call and its answer would leave a run that nobody
+ * knows of. The returned function hands them to whoever listens by then.
+ */
+export function holdInterrupts(): () => void {
+  const held: NodeJS.Signals[] = [];
+  const hold = (signal: NodeJS.Signals): void => {
+    held.push(signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, hold);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, hold);
+    for (const signal of held) process.emit(signal);
   };
 }
 

@@ -3,7 +3,7 @@ import type { CliIo } from '../cli/io.ts';
 import type { ConnectionOptions, OutputMode, SuiteOptions } from '../cli/options.ts';
 import { newRunId } from '../cli/run-id.ts';
 import { detachHint, followToEnd } from '../follow-to-end.ts';
-import { isCi } from '../follow/interrupts.ts';
+import { holdInterrupts, isCi } from '../follow/interrupts.ts';
 import { drawSeed, loadValidPlan, type LoadedPlan } from '../load-plan.ts';
 import { openServer, reviveKeeper } from '../open-server.ts';
 import { createReporter, outputMode } from '../render/output-mode.ts';
@@ -49,6 +49,7 @@ export async function startLoaded(
   const choice = { ...options, worker: options.worker !== false };
   const progress = (text: string): void => io.err(`${text}\n`);
   const server = await openServer(choice, io, progress);
+  const releaseInterrupts = holdInterrupts();
   const { info, root, startedAt } = await launchRun({ run, file, loaded, options, server }, io);
   if (options.detach) {
     await server.connection.close();
@@ -69,6 +70,7 @@ export async function startLoaded(
     reporter: createReporter(run, options, io, whereInPlan(loaded.plan)),
     // Nobody comes back to a CI job: going on without it would only leave faults and processes behind.
     interrupts: isCi(io.env) ? 'cancel' : 'ask',
+    releaseInterrupts,
   });
 }
 
