@@ -72,7 +72,8 @@ export function silenceRuntime(): void {
   });
 }
 
-export async function startEngine(): Promise<Engine> {
+/** `maxCachedWorkflows` 0 makes every workflow task a replay from the first event. */
+export async function startEngine({ maxCachedWorkflows = 100 } = {}): Promise<Engine> {
   silenceRuntime();
   const dir = mkdtempSync(join(tmpdir(), 'onetear-engine-'));
   const [server, code] = await Promise.all([startTemporalServer(), workflowBundle()]);
@@ -101,7 +102,7 @@ export async function startEngine(): Promise<Engine> {
       ...common,
       taskQueue: 'host',
       workflowBundle: code,
-      maxCachedWorkflows: 100,
+      maxCachedWorkflows,
       stickyQueueScheduleToStartTimeout: 2_000,
     }),
     await Worker.create({ ...common, taskQueue: 'control' }),
@@ -178,7 +179,7 @@ async function within(handle: WorkflowHandle, ms: number): Promise<SuiteResult> 
     }, ms);
   });
   try {
-    return (await Promise.race([handle.result() as Promise<SuiteResult>, late])) as SuiteResult;
+    return await Promise.race<SuiteResult>([handle.result(), late]);
   } catch (error) {
     if (error instanceof WorkflowFailedError && error.cause) throw error.cause;
     throw error;

@@ -1,5 +1,5 @@
 import type { Node } from '../../dsl/model/node.ts';
-import type { Plan, PlannedStep, PlannedTestcase } from '../../dsl/model/plan.ts';
+import type { Need, Plan, PlannedStep, PlannedTestcase } from '../../dsl/model/plan.ts';
 import type {
   AssertDefinition,
   ChaosDefinition,
@@ -61,9 +61,9 @@ function common(id: string, extra: StepExtra, previous: string | undefined) {
   const names = needs ?? (previous === undefined ? [] : [previous]);
   return {
     id,
-    needs: names.map((name) => {
-      const [step, moment = 'finished'] = name.split('.') as [string, 'finished' | 'started' | 'verified' | 'recovered'];
-      return { step, moment };
+    needs: names.map((name): Need => {
+      const [step, moment] = name.split('.') as [string, ('started' | 'verified' | 'recovered')?];
+      return { step, moment: moment ?? 'finished' };
     }),
     continueOnError: false,
     keepStdout: false,

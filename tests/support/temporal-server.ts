@@ -35,8 +35,14 @@ export async function startTemporalServer(): Promise<TestServer> {
   const child = spawn(
     binary,
     [
-      ...['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--log-level', 'error'],
-      ...['--port', String(port), '--metrics-port', String(metricsPort), '--db-filename', join(folder, 'temporal.db')],
+      'server',
+      'start-dev',
+      '--headless',
+      '--ip=127.0.0.1',
+      '--log-level=error',
+      `--port=${port}`,
+      `--metrics-port=${metricsPort}`,
+      `--db-filename=${join(folder, 'temporal.db')}`,
       ...settings.flatMap((setting) => ['--dynamic-config-value', setting]),
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },

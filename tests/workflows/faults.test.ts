@@ -182,6 +182,19 @@ describe('a stop', () => {
     expect(['injected', 'not'].filter(exists)).toEqual([]);
   });
 
+  it('by cancel before anything ran: nothing is started', async () => {
+    const started = await engine.start(
+      plan({
+        testcases: [testcase('a', [run('x', 'touch "$WORK/too-late"')])],
+        hooks: hooks({ before: ['sleep 30'], after: ['touch "$WORK/after-all"'] }),
+      }),
+    );
+    await started.handle.cancel();
+    const result = await started.result();
+    expect(result).toMatchObject({ verdict: 'skipped', cancelled: true });
+    expect(exists('too-late')).toBe(false);
+  });
+
   it('by a signal to one testcase: the others go on', async () => {
     const started = await engine.start(
       plan({

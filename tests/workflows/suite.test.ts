@@ -1,3 +1,4 @@
+import proto from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SuiteResult } from '../../dsl/model/result.ts';
 import type { Engine } from '../support/engine.ts';
@@ -106,7 +107,8 @@ describe('suite', () => {
     expect(plain.memo).toMatchObject({ title: 't' });
     expect(plain.typedSearchAttributes.getAll().map((pair) => pair.key.name)).not.toContain('OnetearRun');
 
-    const { KEYWORD, KEYWORD_LIST } = { KEYWORD: 2, KEYWORD_LIST: 7 };
+    const { INDEXED_VALUE_TYPE_KEYWORD: KEYWORD, INDEXED_VALUE_TYPE_KEYWORD_LIST: KEYWORD_LIST } =
+      proto.temporal.api.enums.v1.IndexedValueType;
     await engine.client.connection.operatorService.addSearchAttributes({
       namespace: engine.server.namespace,
       searchAttributes: {

@@ -85,7 +85,7 @@ export async function hello(input: HelloInput, taskQueue: string): Promise<Hello
   } catch (error) {
     const bug = findEngineBug(error);
     if (bug) throw bug;
-    if (error instanceof ActivityFailure) return undefined;
+    if (error instanceof ActivityFailure || isCancellation(error)) return undefined;
     throw error;
   }
 }

@@ -9,6 +9,8 @@ import { stageScope } from './stage.ts';
  * Throws an error with a `code` (the step is then broken) when nothing matches or a mark yields no node.
  */
 export function nodesFor(stage: Stage, step: string, selector: SelectorText | undefined, pick: Pick): readonly Node[] {
+  // The usual case needs no scope, which costs as much as there are steps.
+  if (selector === undefined) return stage.slice.context.nodes.slice(0, 1);
   const matched = resolveNodes(selector, stage.slice.context, {
     scope: { values: stageScope(stage) },
     pick: pick === 'one' ? 'all' : pick,

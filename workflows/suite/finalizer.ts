@@ -37,7 +37,7 @@ export function createFinalizer(run: RunInfo): Finalizer {
       current ??= work();
     },
     async drained() {
-      while (current) await current;
+      for (let call = current; call; call = current) await call;
       if (failure) throw failure.error;
     },
   };

@@ -118,7 +118,8 @@ export async function runCells(context: CellsContext, cells: readonly Cell[], ea
     return moved;
   };
 
-  while (waiting.length > 0 || running > 0) {
+  const isOver = (): boolean => waiting.length === 0 && running === 0;
+  while (!isOver()) {
     const moved = advance();
     if (running > 0) await Promise.race([change.promise, ...(stopped.settled ? [] : [stopped.promise])]);
     else if (!moved) for (const cell of waiting.splice(0)) skip(cell, 'needs a testcase that cannot run before it');
