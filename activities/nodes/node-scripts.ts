@@ -66,11 +66,12 @@ ot_members() {
 ot_end() {
   [ "$1" -gt 0 ] && kill -TERM -- "-$1" 2>/dev/null
   ot_members "$1" "$2" && kill -TERM $ot_m 2>/dev/null
-  ot_i=0
-  while [ $ot_i -lt 20 ]; do
+  ot_up
+  ot_k=$((ot_u + 200))
+  while [ "$ot_u" -lt "$ot_k" ]; do
     ot_members "$1" "$2" || return 0
     sleep 0.1
-    ot_i=$((ot_i + 1))
+    ot_up
   done
   ot_i=0
   while [ $ot_i -lt 5 ]; do
@@ -107,10 +108,9 @@ ot_left() {
  */
 const SUPERVISOR = sh`
 ot_job() {
-  j=$1 id=$2 na=$3 to=$4 run=$5 n=$6 in=$7 sig=
-  trap 'sig=x' TERM HUP
-  trap 'sig=t' USR1
-  trap 'sig=c' USR2
+  j=$1 id=$2 na=$3 to=$4 run=$5 n=$6 in=$7
+  # Caught, not ignored: what is ignored is inherited. They only end the wait.
+  trap : TERM HUP USR1 USR2
   read -r me ot_x </proc/self/stat
   ot_stat "$me"
   mes=$ot_st
@@ -130,14 +130,19 @@ ot_job() {
   w=$! k=e
   printf '%s' "$c.$cs" >"$j/pid"
   while :; do
-    sig=
     wait $c
     r=$?
-    [ -n "$sig" ] || break
+    [ $r -gt 128 ] || break
+    # Over 128 is a signal's end of the command, or of our wait. Bash may run the trap long after the wait: only the command itself can tell.
     if ot_is $c "$cs"; then
       ot_up
       if [ $k = e ] && [ $((ot_u - t0)) -ge "$to" ]; then k=t; elif [ $k = e ] && [ -L "$j/cancel" ]; then k=c; else continue; fi
       ot_end $c "$id" || ot_left "$j/left"
+    else
+      trap '' TERM HUP USR1 USR2
+      wait $c
+      r=$?
+      break
     fi
   done
   if [ $k != e ] && ot_members $c "$id"; then ot_end $c "$id" || ot_left "$j/left"; fi
@@ -148,13 +153,12 @@ ot_job() {
     [ -L "$j/res" ] || [ ! -d "$j" ] && break
     sleep 1
   done
-  kill -TERM $w 2>/dev/null
-  wait $w
+  { kill -TERM $w && wait $w; } 2>/dev/null
 }
 # Wakes the supervisor when the time is over, every second until it has acted; ends the command by itself when the supervisor is dead.
 ot_timer() {
   s=
-  trap '[ -n "$s" ] && kill $s 2>/dev/null && wait $s; exit 0' TERM
+  trap '[ -n "$s" ] && { kill $s && wait $s; } 2>/dev/null; exit 0' TERM
   trap - USR1 USR2 HUP
   w=$(((to + 99) / 100))
   while :; do

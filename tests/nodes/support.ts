@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,9 @@ export const SHELLS: readonly (readonly string[])[] = [['/usr/bin/dash'], ['/usr
 export interface World {
   readonly root: string;
   readonly deps: ActivityDeps;
-  /** Folder of the jobs of run `r1`. */
+  /** Id of the world's run: its own, because processes are found by the ids of their jobs. */
+  readonly run: string;
+  /** Folder of the run's jobs. */
   readonly jobs: string;
   path(name: string): string;
   read(name: string): string;
@@ -25,6 +28,7 @@ export interface World {
 /** A private job root, store and scratch folder. */
 export function makeWorld(shell: readonly string[] = ['/bin/sh']): World {
   const root = mkdtempSync(join(tmpdir(), 'onetear-nodes-'));
+  const run = `r${randomBytes(6).toString('hex')}`;
   const deps: ActivityDeps = {
     homeDir: join(root, 'home'),
     storeDir: join(root, 'store'),
@@ -35,7 +39,8 @@ export function makeWorld(shell: readonly string[] = ['/bin/sh']): World {
   return {
     root,
     deps,
-    jobs: join(root, `onetear-${String(process.getuid?.() ?? 0)}`, 'r1'),
+    run,
+    jobs: join(root, `onetear-${String(process.getuid?.() ?? 0)}`, run),
     path: (name) => join(root, name),
     read: (name) => readFileSync(join(root, name), 'utf8'),
     close() {
@@ -49,7 +54,7 @@ export const LOCAL: Node = { name: 'n1', connection: 'local', host: 'localhost',
 
 export function runInfo(world: World): RunInfo {
   return {
-    run: 'r1',
+    run: world.run,
     suite: 's',
     slug: 's',
     seed: 1,
@@ -151,7 +156,13 @@ export async function settle(promise: Promise<NodeResult>): Promise<{
 export async function until<T>(look: () => T | undefined | false, withinMs = 5_000): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
-    const value = look();
+    let value: T | undefined | false;
+    try {
+      value = look();
+    } catch (error) {
+      // What is looked at is not there yet.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
     if (value !== undefined && value !== false) return value;
     if (Date.now() > deadline) throw new Error(`not so within ${withinMs} ms: ${look.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
