@@ -14,6 +14,11 @@ export async function writeFileAtomic(file: string, data: string | Uint8Array): 
   await syncDir(path.dirname(file));
 }
 
+/** As {@link writeFileAtomic}, but a crash of the machine may take the file back (never tear it): for what is completed later from history. */
+export async function writeFileFlushed(file: string, data: string | Uint8Array): Promise<void> {
+  await replaceFile(file, (temporary) => writeNew(temporary, data, true));
+}
+
 /** As {@link writeFileAtomic}, but a crash of the machine may undo it: for what can be made again from records. A flush costs a millisecond. */
 export async function writeFileQuick(file: string, data: string | Uint8Array): Promise<void> {
   await replaceFile(file, (temporary) => writeNew(temporary, data, false));

@@ -5,7 +5,7 @@ import { gunzip, gzip } from 'node:zlib';
 import { slug } from '../../dsl/expand/slug.ts';
 import type { RunRecord, TestcaseRecord } from '../../dsl/model/record.ts';
 import { attemptFileName } from '../../report/artifact-path.ts';
-import { listNames, writeFileAtomic } from './atomic-file.ts';
+import { listNames, writeFileAtomic, writeFileFlushed } from './atomic-file.ts';
 import type { HomePaths } from './home-paths.ts';
 
 const gzipAsync = promisify(gzip);
@@ -50,7 +50,7 @@ export function recordFileName(record: Pick<TestcaseRecord, 'testcase' | 'attemp
 
 /** Writes the record of one attempt, atomically; the same record gives the same bytes. */
 export async function writeTestcaseRecord(home: Runs, record: TestcaseRecord): Promise<void> {
-  await writeFileAtomic(path.join(runFolder(home, record.run).testcasesDir, recordFileName(record)), jsonText(record));
+  await writeFileFlushed(path.join(runFolder(home, record.run).testcasesDir, recordFileName(record)), jsonText(record));
 }
 
 /** Records of all attempts of one testcase, oldest first. Attempt 0 stands for a testcase that never started and is dropped when one did. */
@@ -86,7 +86,7 @@ export async function listAttempts(home: Runs, run: string): Promise<AttemptName
 /** Archives one history as protobuf JSON, gzip. `name`: without extension, e.g. `<slug>.a1`, `suite`. */
 export async function writeHistory(home: Runs, run: string, name: string, json: string): Promise<void> {
   // gzip's header holds no time here, so the same history gives the same bytes.
-  await writeFileAtomic(path.join(runFolder(home, run).historiesDir, `${name}.json.gz`), await gzipAsync(json));
+  await writeFileFlushed(path.join(runFolder(home, run).historiesDir, `${name}.json.gz`), await gzipAsync(json));
 }
 
 /** An archived history as protobuf JSON; `undefined` when there is none. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestResult, TestResultContainer } from 'allure-js-commons';
 import type { Category } from 'allure-js-commons/sdk';
@@ -21,6 +21,8 @@ export function createAllureWriter(dir: string, storeDir: string): AllureWriter 
   const writer = new FileSystemWriter({ resultsDir: dir });
   return {
     attempt: ({ files, container, result }) => {
+      // The result comes last, so one that is there has all its files. An attempt of the activity that was cut off goes on where it was.
+      if (isWritten(path.join(dir, `${result.uuid}-result.json`), JSON.stringify(result))) return;
       for (const file of files) {
         if (file.kind === 'text') {
           writer.writeAttachment(file.source, Buffer.from(file.text));
@@ -41,4 +43,8 @@ export function createAllureWriter(dir: string, storeDir: string): AllureWriter 
       await writeFileQuick(path.join(dir, 'executor.json'), JSON.stringify(allureExecutor(run)));
     },
   };
+}
+
+function isWritten(file: string, text: string): boolean {
+  return existsSync(file) && readFileSync(file, 'utf8') === text;
 }
