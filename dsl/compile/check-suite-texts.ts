@@ -32,7 +32,7 @@ export function checkSuiteTexts(world: World): void {
   if (context.defaults.user !== undefined) inspectTemplate(context.defaults.user, 'defaults.user', COMMAND_NAMES, to);
 
   for (const { facts } of hookFacts(world, suite.hooks, 'the suite')) {
-    checkFacts(world, site, facts, place(`the suite: hook ${facts.owner}`, facts.location));
+    checkFacts(world, site, facts, place('the suite', facts.location));
   }
   for (const requirement of suite.requires) {
     const to = inspection(world, 'the suite', requirement.location);

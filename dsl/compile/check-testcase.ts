@@ -18,6 +18,7 @@ import {
   probeFacts,
   refuseAllEqual,
 } from './inspect-definition.ts';
+import type { DefinitionFacts } from './inspect-definition.ts';
 import { inspectCmd, inspectExpression, inspectMap, inspectMatchers, inspectTemplate } from './inspect-text.ts';
 import type { TextUse } from './inspect-text.ts';
 import { COMMAND_NAMES, RESULT_NAMES, SELECTOR_NAMES, STEP_NAMES, TESTCASE_IF_NAMES, WITH_NAMES } from './names.ts';
@@ -138,7 +139,7 @@ function checkStep(world: World, site: Site, step: PlannedStep, isBefore: (id: s
     case 'nemesis':
       for (const name of 'library' in step.nemesis.faults ? [] : Object.keys(step.nemesis.faults)) {
         const definition = entry(world.definitions.chaos, name);
-        if (definition) checkFacts(world, site, chaosFacts(world, definition), { ...place, owner: `${owner}: chaos "${name}"` });
+        if (definition) checkFacts(world, site, chaosFacts(world, definition), place);
         else {
           const { message, hint } = unknownName('chaos', name, Object.keys(world.definitions.chaos));
           world.reporter.error(
@@ -161,7 +162,7 @@ function checkInvocation(
   world: World,
   site: Site,
   step: PlannedStep & { readonly kind: 'command' | 'chaos' },
-  facts: ReturnType<typeof commandFacts>,
+  facts: DefinitionFacts,
   place: UsePlace,
   pick: Pick | undefined,
 ): void {
@@ -176,13 +177,31 @@ function checkInvocation(
     );
   const env = overrides.env ? [...facts.env, ...Object.keys(overrides.env)] : facts.env;
   if (hasKeys(overrides)) {
-    checkUses(world, site, inspectOverrides(world, overrides, place.owner, location), { ...place, env });
+    const uses = inspectOverrides(world, overrides, place.owner, location);
+    checkInputNames(world, uses, facts, place);
+    checkUses(world, site, uses, { ...place, env });
     if (overrides.nodes !== undefined || overrides.pick !== undefined) {
       checkNodes(world, overrides.nodes, overrides.pick ?? pick, location, place.owner, 'nodes');
     }
   }
   if (facts.uses.length > 0 || facts.hooks.length > 0) {
-    checkFacts(world, site, facts, { ...place, owner: `${place.owner}: ${facts.owner}`, env });
+    checkFacts(world, site, facts, { ...place, env });
+  }
+}
+
+/** Texts of a step see the inputs of the command that they override. */
+function checkInputNames(world: World, uses: readonly TextUse[], facts: DefinitionFacts, place: UsePlace): void {
+  for (const use of uses) {
+    for (const { root, key } of use.members) {
+      if (root !== 'inputs' || Object.hasOwn(facts.inputs, key)) continue;
+      const { message, hint } = unknownName(`input of ${facts.owner}`, key, Object.keys(facts.inputs));
+      world.reporter.error(
+        'SUITE_UNKNOWN_NAME',
+        place.location,
+        `${place.owner}: ${use.path}: ${message}`,
+        hint === undefined ? {} : { hint },
+      );
+    }
   }
 }
 
@@ -225,11 +244,10 @@ function checkSample(
   if (definition) {
     const facts = commandFacts(world, definition);
     const uses = facts.uses.filter((use) => !use.path.startsWith('expect') && !use.path.startsWith('outputs.'));
-    checkUses(world, site, uses, { ...place, owner: `${owner}: ${path}: ${facts.owner}`, env: facts.env });
+    checkUses(world, site, uses, { ...place, env: facts.env, definition: facts });
   }
   const probe = sample.subject && 'probe' in sample.subject ? entry(world.definitions.probes, sample.subject.probe) : undefined;
-  if (probe)
-    checkFacts(world, site, probeFacts(world, probe), { ...place, owner: `${owner}: ${path}: probe "${probe.name}"`, isBefore: never });
+  if (probe) checkFacts(world, site, probeFacts(world, probe), { ...place, isBefore: never });
 }
 
 function checkAsserts(world: World, site: Site, testcase: TestcaseDefinition, hasCommand: boolean): void {
@@ -317,14 +335,14 @@ function checkOwnTexts(world: World, site: Site, testcase: TestcaseDefinition): 
   }
   for (const { phase, facts } of hookFacts(world, testcase.hooks, owner)) {
     checkFacts(world, site, facts, {
-      owner: `${owner}: hook ${facts.owner}`,
+      owner: `a hook of ${owner}`,
       location: facts.location,
       isBefore: phase === 'before' ? never : always,
     });
   }
   for (const name of testcase.probes ?? []) {
     const probe = entry(world.definitions.probes, name);
-    if (probe) checkFacts(world, site, probeFacts(world, probe), { ...before, owner: `${owner}: probe "${name}"` });
+    if (probe) checkFacts(world, site, probeFacts(world, probe), before);
     else {
       const { message, hint } = unknownName('probe', name, Object.keys(world.definitions.probes));
       world.reporter.error('SUITE_UNKNOWN_REFERENCE', location, `${owner}: probes: ${message}`, hint === undefined ? {} : { hint });

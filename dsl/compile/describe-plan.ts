@@ -243,6 +243,7 @@ export function planText(document: PlanDocument): string {
     const order = sequenceNeeds(testcase.steps);
     for (const step of testcase.steps) {
       const notes = [
+        ...(NAMED.has(step.kind) ? [step.name] : []),
         ...(step.nodes.length > 0
           ? [`on ${typeof step.nodes === 'string' ? step.nodes : step.nodes.join(', ')}${step.pick === null ? '' : ` (pick ${step.pick})`}`]
           : []),
@@ -267,6 +268,9 @@ export function planText(document: PlanDocument): string {
   for (const warning of document.warnings) lines.push('', `warning: ${warning}`);
   return lines.join('\n');
 }
+
+/** Kinds whose name says what they are about. */
+const NAMED: ReadonlySet<DescribedStep['kind']> = new Set(['recover', 'wait', 'hold', 'pause']);
 
 /** The order of a plain list goes without saying. */
 function sequenceNeeds(steps: readonly DescribedStep[]): ReadonlyMap<string, string> {

@@ -13,7 +13,7 @@ import type { ValueMap } from '../model/value.ts';
 import { checkNodes } from './check-selector.ts';
 import { inspectCmd, inspectExpression, inspectMap, inspectMatchers, inspectTemplate } from './inspect-text.ts';
 import type { Inspection, TextUse } from './inspect-text.ts';
-import { COMMAND_NAMES, REDUCE_NAMES, RESULT_NAMES, SELECTOR_NAMES } from './names.ts';
+import { COMMAND_NAMES, ENGINE_ENV, REDUCE_NAMES, RESULT_NAMES, SELECTOR_NAMES } from './names.ts';
 import { unknownName } from './reporter.ts';
 import { entry } from './world.ts';
 import type { World } from './world.ts';
@@ -25,6 +25,7 @@ export interface DefinitionFacts {
   readonly location: Location;
   /** What its texts read from the place where it is used. `inputs` are checked already. */
   readonly uses: readonly TextUse[];
+  /** Variables it adds, with those of the engine. */
   readonly env: readonly string[];
   readonly inputs: ValueMap;
   readonly hooks: readonly { readonly phase: keyof HooksDefinition; readonly facts: DefinitionFacts }[];
@@ -47,7 +48,7 @@ export function commandFacts(world: World, definition: CommandDefinition): Defin
     owner,
     location: definition.location,
     uses: ownInputs(world, owner, definition, to.uses),
-    env: Object.keys(definition.env ?? {}),
+    env: [...ENGINE_ENV, ...Object.keys(definition.env ?? {})],
     inputs: definition.inputs,
     hooks: hookFacts(world, definition.hooks, owner),
   });
@@ -81,7 +82,7 @@ export function chaosFacts(world: World, definition: ChaosDefinition): Definitio
     owner,
     location: definition.location,
     uses: ownInputs(world, owner, definition, to.uses),
-    env: Object.keys(definition.env ?? {}),
+    env: [...ENGINE_ENV, ...Object.keys(definition.env ?? {})],
     inputs: definition.inputs,
     hooks: hookFacts(world, definition.hooks, owner),
   });
@@ -104,7 +105,7 @@ export function probeFacts(world: World, definition: ProbeDefinition): Definitio
     owner,
     location: definition.location,
     uses: ownInputs(world, owner, definition, to.uses),
-    env: Object.keys(definition.env ?? {}),
+    env: [...ENGINE_ENV, ...Object.keys(definition.env ?? {})],
     inputs: definition.inputs,
     hooks: hookFacts(world, definition.hooks, owner),
   });

@@ -5,6 +5,7 @@ import { describeProblem } from '../expression/expression-error.ts';
 import type { ExpressionCode, ExpressionProblem } from '../expression/expression-error.ts';
 import { ExpressionError } from '../expression/cel.ts';
 import { hasMarks, parseTemplate, textsIn } from '../expression/marks.ts';
+import { checkMatcherBlock } from '../expression/check-matcher-block.ts';
 import { checkShell, secretName } from '../expression/shell.ts';
 import type { MatcherBlock } from '../model/matcher.ts';
 import type { Value } from '../model/value.ts';
@@ -130,7 +131,7 @@ export function inspectMap(
   for (const [key, value] of Object.entries(map)) inspectValue(value, `${path}.${key}`, names, to, secrets);
 }
 
-/** A matcher block: marks, regular expressions, and `expr` over the result. */
+/** A matcher block: regular expressions, paths, ranges, marks, and `expr` over the result. */
 export function inspectMatchers(
   block: MatcherBlock | undefined,
   path: string,
@@ -139,33 +140,25 @@ export function inspectMatchers(
   to: Inspection,
 ): void {
   if (!block) return;
+  for (const { path: keys, message, hint } of checkMatcherBlock(block))
+    to.problem('SUITE_MATCHER', [path, ...keys].join('.'), message, hint);
+  inspectMatcherTexts(block, path, names, resultNames, to);
+}
+
+function inspectMatcherTexts(
+  block: MatcherBlock,
+  path: string,
+  names: ReadonlySet<string>,
+  resultNames: ReadonlySet<string>,
+  to: Inspection,
+): void {
   for (const [key, value] of Object.entries(block)) {
     if (value === undefined) continue;
     if (key === 'expr')
       (value as readonly string[]).forEach((text, index) => inspectExpression(text, `${path}.expr[${index}]`, resultNames, to));
-    else if (key === 'stderr') inspectMatchers(value as MatcherBlock, `${path}.stderr`, names, resultNames, to);
-    else {
-      if (key === 'matches' || key === 'not_matches') inspectPatterns(value as readonly string[], `${path}.${key}`, to);
-      inspectValue(value as Value, `${path}.${key}`, names, to);
-    }
+    else if (key === 'stderr') inspectMatcherTexts(value as MatcherBlock, `${path}.stderr`, names, resultNames, to);
+    else inspectValue(value as Value, `${path}.${key}`, names, to);
   }
-}
-
-function inspectPatterns(patterns: readonly string[], path: string, to: Inspection): void {
-  for (const pattern of patterns) {
-    if (hasMarks(pattern)) continue;
-    try {
-      RegExp(pattern, 'mu');
-    } catch (error) {
-      to.problem('SUITE_PATTERN', path, `${JSON.stringify(pattern)} is not a regular expression: ${patternReason(error)}`);
-    }
-  }
-}
-
-/** `Invalid regular expression: /(/mu: Unterminated group` → `Unterminated group`. */
-function patternReason(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.slice(message.lastIndexOf(': ') + 2).toLowerCase();
 }
 
 function tell(problem: ExpressionProblem, text: string, path: string, to: Inspection): void {

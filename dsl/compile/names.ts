@@ -25,6 +25,7 @@ export const RESULT_NAMES: ReadonlySet<string> = new Set([
   'json',
   'rows',
   'status',
+  'value',
 ]);
 
 /** `reduce` of a probe: over the results of all nodes. */

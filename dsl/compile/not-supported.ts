@@ -25,7 +25,15 @@ export function checkSupported(
 ): void {
   const { suite, reporter } = world;
   const start: Location = { file: suite.file, line: 1, column: 1 };
+  /** One error per feature and place: the first says enough. */
+  const refused = new Set<string>();
+  const features = new Set<string>();
   const refuse = (location: Location, feature: string): void => {
+    const word = feature.split(' (', 1)[0] as string;
+    const key = `${word} ${location.file}:${location.line}:${location.column}`;
+    if (refused.has(key)) return;
+    refused.add(key);
+    features.add(word);
     reporter.error('SUITE_NOT_SUPPORTED', location, `not supported yet: ${feature}, see docs/roadmap.md`);
   };
 
@@ -150,7 +158,11 @@ export function checkSupported(
       for (const each of testcase.assert[kind]) subject(each.subject, each.location, `assert.${kind}`);
     }
     for (const each of testcase.assert.within) if (typeof each.until !== 'string') refuse(each.location, 'assert.within with a probe');
-    uses(facts.get(testcase.name)?.liveUses ?? [], location);
+    // Its definitions have been looked at: what is left are the testcase's own texts.
+    for (const use of facts.get(testcase.name)?.liveUses ?? []) {
+      for (const name of ['roles', 'probes', 'bind'])
+        if (use.names.has(name) && !features.has(name)) refuse(location, `${name} (in ${use.path})`);
+    }
     for (const requirement of testcase.requires) selector(requirement.nodes, requirement.location);
     hooks(testcase.hooks);
   }

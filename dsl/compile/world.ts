@@ -15,6 +15,8 @@ export interface World {
   readonly roles: ReadonlySet<string>;
   /** Selector text → the largest set it can mean; absent = not looked at yet. */
   readonly selectors: Map<string, SelectorFacts>;
+  /** Mistakes of definitions that were shown for one of the places that use them. */
+  readonly toldUses: Set<string>;
   /** Expression → what it reads. */
   readonly readings: Map<string, Reading>;
   readonly facts: Map<CommandDefinition | ChaosDefinition | ProbeDefinition, DefinitionFacts>;
@@ -40,6 +42,7 @@ export function createWorld(suite: Suite, context: PlanContext, reporter: Report
     secrets: new Set(suite.secrets),
     roles: new Set(suite.roles.map((role) => role.name)),
     selectors: new Map(),
+    toldUses: new Set(),
     readings: new Map(),
     facts: new Map(),
   };
