@@ -74,7 +74,7 @@ async function recoverOnce(deps: ActivityDeps, input: RecoverInput, attendance: 
     {
       run: input.run,
       address: input.address,
-      node,
+      node: verify.node ?? node,
       command: verify.command,
       match: verify.match,
       mode: 'until',

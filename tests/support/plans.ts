@@ -94,7 +94,7 @@ export type OtherStep = PlannedStep extends infer S
   : never;
 
 export function other(id: string, step: OtherStep, extra: StepExtra = {}): Draft {
-  return (previous) => ({ ...common(id, extra, previous), ...step }) as PlannedStep;
+  return (previous) => ({ ...common(id, extra, previous), ...step });
 }
 
 export function testcase(name: string, steps: readonly Draft[], extra: Partial<PlannedTestcase> = {}): PlannedTestcase {

@@ -30,6 +30,11 @@ export function isSuiteError(error: unknown): error is Error & { readonly code: 
   return error instanceof Error && !(error instanceof TemporalFailure) && typeof (error as { code?: unknown }).code === 'string';
 }
 
+/** The end of an exhaustive switch: the compiler refuses a missing case, a plan of another build is a bug. */
+export function impossible(value: never): never {
+  throw new Error(`unknown kind: ${JSON.stringify(value)}`);
+}
+
 /** One line for people from any failure of an activity or child. */
 export function failureLine(error: unknown): string {
   return (rootCause(error) ?? (error instanceof Error ? error.message : String(error))).split('\n', 1)[0] as string;

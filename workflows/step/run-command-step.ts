@@ -43,7 +43,7 @@ export async function runCommandStep(
   let targets: readonly Target[];
   try {
     spec = makeSpec();
-    nodes = nodesFor(stage, label.step, spec.nodes, spec.pick);
+    nodes = nodesFor(stage, label.step, spec);
     // Everything is rendered before anything runs: a mistake on the last node must not be found after the first has acted.
     targets = nodes.map((node) => renderTarget(stage, label.step, spec, node));
   } catch (error) {

@@ -24,7 +24,7 @@ export interface Series {
 
 /** Nodes of a series, chosen before the step is said to have started. */
 export function seriesNodes(stage: Stage, step: string, series: Pick<Series, 'spec' | 'nodes'>): readonly Node[] {
-  return series.nodes ?? nodesFor(stage, step, series.spec.nodes, series.spec.pick);
+  return series.nodes ?? nodesFor(stage, step, series.spec);
 }
 
 /** Takes the samples, one activity per node; the condition must hold on every node. Throws errors with a `code` from rendering. */

@@ -27,7 +27,7 @@ export async function runChaosStep(stage: TestcaseStage, label: StepLabel, step:
   let input: FaultInput;
   try {
     spec = chaosSpec(stage.slice, step.chaos, { with: step.with, overrides: step.overrides, testcaseEnv: stage.slice.testcase.env });
-    input = faultInput(stage, step.id, spec, nodesFor(stage, step.id, spec.inject.nodes, spec.inject.pick));
+    input = faultInput(stage, step.id, spec, nodesFor(stage, step.id, spec.inject));
   } catch (error) {
     return endUnrendered(stage, label, startedAt, error);
   }

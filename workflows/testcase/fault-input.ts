@@ -66,7 +66,7 @@ function verifyTarget(
   node: Node,
 ): { node: Node; command: RenderedCommand; match: MatcherBlock; withinMs: number; everyMs: number } {
   const command = verifySpec(stage.slice, spec, verify);
-  const from = verify.nodes === undefined ? node : (nodesFor(stage, step, verify.nodes, 'one')[0] as Node);
+  const from = verify.nodes === undefined ? node : (nodesFor(stage, step, { ...command, pick: 'one' })[0] as Node);
   // Rendered for the faulted node: the values are those of the injection, wherever the look is taken from.
   const target = renderTarget(stage, step, command, node, verify.match);
   return { node: from, command: target.command, match: target.match, withinMs: verify.withinMs, everyMs: verify.everyMs };

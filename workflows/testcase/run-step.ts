@@ -4,7 +4,7 @@ import { joinVerdict } from '../../dsl/expand/step-graph.ts';
 import type { StepProgress } from '../../dsl/expand/step-graph.ts';
 import { formatDuration } from '../../dsl/expression/duration.ts';
 import type { PlannedStep } from '../../dsl/model/plan.ts';
-import { isSuiteError } from '../base/engine-bug.ts';
+import { impossible, isSuiteError } from '../base/engine-bug.ts';
 import { endUnrendered, runCommandStep } from '../step/run-command-step.ts';
 import type { BodyOutcome, StepLabel, StepOutcome } from '../step/stage.ts';
 import { bodyWithoutRun, cancelReason, noteFinished, noteStarted } from '../step/stage.ts';
@@ -46,6 +46,8 @@ export function runStep(stage: TestcaseStage, step: PlannedStep): Promise<StepOu
       return simpleStep(stage, label, () =>
         Promise.resolve(bodyWithoutRun('broken', `not supported yet: ${step.kind}, see docs/roadmap.md`)),
       );
+    default:
+      return impossible(step);
   }
 }
 
@@ -158,5 +160,7 @@ function nameOf(stage: TestcaseStage, step: PlannedStep): { readonly name: strin
     case 'pause':
     case 'nemesis':
       return { name: step.kind, title: step.kind };
+    default:
+      return impossible(step);
   }
 }

@@ -6,7 +6,7 @@ import { formatDuration } from '../../dsl/expression/duration.ts';
 import type { WaitCondition } from '../../dsl/model/suite.ts';
 import { worstVerdict } from '../../dsl/model/verdict.ts';
 import { createDeferred } from '../base/deferred.ts';
-import { isSuiteError } from '../base/engine-bug.ts';
+import { impossible, isSuiteError } from '../base/engine-bug.ts';
 import { takeSamples } from '../step/sample.ts';
 import type { BodyOutcome, StepLabel } from '../step/stage.ts';
 import { bodyWithoutRun, cancelReason, NO_OUTPUTS, stageScope } from '../step/stage.ts';
@@ -41,6 +41,8 @@ export async function waitFor(
     }
     case 'any':
       return waitForAny(stage, label, condition.of, times, path);
+    default:
+      return impossible(condition);
   }
 }
 
