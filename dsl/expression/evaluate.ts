@@ -1,6 +1,6 @@
 import { checkBuilt, checkBuiltList, newBudget } from './budget.ts';
 import { CelFault, RawText, compare, enter, equals, isList, isMap, show, typeName } from './cel-value.ts';
-import type { CelList, CelMap, CelValue } from './cel-value.ts';
+import type { CelList, CelValue } from './cel-value.ts';
 import { ExpressionError } from './expression-error.ts';
 import type { ExpressionCode } from './expression-error.ts';
 import { FUNCTION_NAMES, checkInt, findFunction, isIn, keysOf } from './functions.ts';
@@ -375,5 +375,3 @@ function fault(code: ExpressionCode, message: string, ast: Ast, text: string, hi
     text,
   );
 }
-
-export type { CelMap };

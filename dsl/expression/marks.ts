@@ -21,9 +21,9 @@ export function renderTemplate(text: string, scope: Scope): Value {
 /** Renders to text: texts as they are, numbers and booleans as in JSON, lists and maps as JSON, null is an error. */
 export function renderText(text: string, scope: Scope): string {
   if (!hasMarks(text)) return text;
-  const rendered = parseTemplate(text).map((part) => (part.kind === 'text' ? part.text : markText(part.expression, scope)));
-  // One whole mark may stand in a block scalar, whose line break belongs to YAML and not to the value.
-  return rendered.join('');
+  return parseTemplate(text)
+    .map((part) => (part.kind === 'text' ? part.text : markText(part.expression, scope)))
+    .join('');
 }
 
 /** The value of one mark as text. */
@@ -63,7 +63,7 @@ function isArray(value: Value): value is readonly Value[] {
   return Array.isArray(value);
 }
 
-/** Top-level names that the marks of a template use; `nodes` for `node("n")`. Throws on bad syntax. */
+/** Top-level names that the marks of a template use, `secrets` included; `nodes` for `node("n")`. Throws on bad syntax. */
 export function namesInTemplate(text: string): ReadonlySet<string> {
   return namesInValue(text);
 }
@@ -89,7 +89,7 @@ export function textsIn(value: Value): readonly string[] {
 
 /**
  * Checks every mark of a template against the names that will be in scope, without evaluating. Places are offsets in the template.
- * With `secrets: true` a whole `secrets.NAME` mark is allowed.
+ * `check` judges one expression, e.g. `(e) => (secretName(e) ? undefined : checkExpression(e, names))`.
  */
 export function checkTemplate(text: string, check: (expression: string) => ExpressionProblem | undefined): ExpressionProblem | undefined {
   if (!hasMarks(text)) return undefined;

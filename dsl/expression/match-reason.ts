@@ -1,5 +1,4 @@
 import type { Check } from '../model/matcher.ts';
-import { quote } from './excerpt.ts';
 
 const MAX = 400;
 
@@ -81,6 +80,3 @@ function oneLine(text: string, max: number): string {
   const line = text.replaceAll(/\p{Cc}+/gu, ' ').trim();
   return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
 }
-
-/** For messages outside this file that quote output the same way. */
-export { quote as quoteOutput };

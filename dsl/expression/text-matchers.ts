@@ -86,7 +86,9 @@ function equals({ text, cut }: StreamText, wanted: string): Check['ok'] {
   const expected = withoutNewlines(wanted);
   if (!cut) return withoutNewlines(text) === expected;
   // Undecided while the head may still grow into the wanted text, or has only line breaks behind it.
-  return expected.startsWith(text) || (text.startsWith(expected) && withoutNewlines(text).length <= expected.length) ? 'undecidable' : false;
+  return expected.startsWith(text) || (text.startsWith(expected) && withoutNewlines(text).length <= expected.length)
+    ? 'undecidable'
+    : false;
 }
 
 function empty({ text, cut }: StreamText, wanted: boolean): Check['ok'] {
