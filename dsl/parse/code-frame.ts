@@ -71,7 +71,7 @@ export function visible(text: string): string {
   return (
     text
       .replaceAll('\t', '  ')
-      // eslint-disable-next-line no-control-regex -- these are what must not reach a terminal
+      // oxlint-disable-next-line no-control-regex -- these are what must not reach a terminal
       .replaceAll(
         /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Surrogate}/gu,
         (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -23,6 +23,8 @@ import { yamlErrorProblem } from './yaml-errors.ts';
 /** Characters the slow parser may get at once (about 0.2 s) and in all per file: bounds the time of any text. */
 const MAX_REGION = 256 * 1024;
 const MAX_REGION_TOTAL = 1024 * 1024;
+/** What a region costs at least: setting the slow parser up takes as long as reading so many characters. */
+const REGION_COST = 4096;
 
 /** Whether the whole text may go to the slow parser. */
 export function fitsRegion(text: string): boolean {
@@ -38,7 +40,7 @@ export function regionLevel(r: Reader, offset: number): number {
     const start = r.entryStarts[level] as number;
     const end = regionEnd(r.text, start, r.entryColumns[level] as number, kind);
     if (end === undefined || end < offset) r.entryKinds[level] = 'long';
-    else if (r.regionChars + end - start <= MAX_REGION_TOTAL) return level;
+    else if (r.regionChars + Math.max(end - start, REGION_COST) <= MAX_REGION_TOTAL) return level;
   }
   return -1;
 }
@@ -64,7 +66,7 @@ function regionEnd(text: string, start: number, column: number, kind: EntryKind)
 /** Reads an open entry by the slow parser and goes on behind it. */
 export function composeRegion(r: Reader, start: number, column: number, kind: 'pair' | 'item'): YamlNode {
   const end = regionEnd(r.text, start, column, kind) ?? r.text.length;
-  r.regionChars += end - start;
+  r.regionChars += Math.max(end - start, REGION_COST);
   const node = composeText(r, ' '.repeat(column) + r.text.slice(start, end), start - column);
   r.pos = end;
   nextContent(r);

@@ -1,15 +1,17 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Location } from '../model/location.ts';
+import type { LineStarts } from './source-text.ts';
 import type { YamlProblem } from './yaml-node.ts';
 import { keyLength } from './reader.ts';
-import { locationAt } from './source-text.ts';
+import { lineStarts, locationAt, offsetOf } from './source-text.ts';
 
 /** What decoding a file knows: its text, and where problems go. */
 export interface Context {
   readonly file: string;
   readonly text: string;
-  readonly lineStarts: readonly number[];
   readonly report: Report;
+  /** Found when the first place is asked for. */
+  lines?: LineStarts;
 }
 
 /** Problems of all files of a suite. */
@@ -20,7 +22,7 @@ export interface Report {
 }
 
 /** More are not collected: a list of ten thousand mistakes has one cause. */
-const MAX_COLLECTED = 500;
+export const MAX_COLLECTED = 500;
 
 export interface Place {
   readonly start: number;
@@ -52,7 +54,20 @@ function add(context: Context, found: YamlProblem, severity: Diagnostic['severit
 }
 
 export function locate(context: Context, offset: number): Location {
-  return locationAt(context.file, context.lineStarts, offset);
+  context.lines ??= lineStarts(context.text);
+  return locationAt(context.file, context.lines, offset);
+}
+
+/** A place that was located before. */
+export function placeAt(context: Context, location: Location): Place {
+  context.lines ??= lineStarts(context.text);
+  const start = offsetOf(context.lines, location);
+  return { start, end: start + 1 };
+}
+
+/** No more problems are taken: what is left need not be looked at. */
+export function isFull(context: Context): boolean {
+  return context.report.diagnostics.length >= MAX_COLLECTED;
 }
 
 /** The place of a key that starts at `start`. */

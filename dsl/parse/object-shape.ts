@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import type { Shape } from './shape.ts';
 import type { FieldSpec, ObjectSpec } from './spec.ts';
 import type { MapNode, YamlNode } from './yaml-node.ts';
-import { keyPlace, problem } from './context.ts';
+import { isFull, keyPlace, problem } from './context.ts';
 import { keyHint } from './key-hint.ts';
 import { placeOf, toValue, wrongType } from './shape.ts';
 
@@ -115,6 +115,7 @@ function put(decoded: { [key: string]: unknown }, group: string, key: string, va
 }
 
 function unknownKey(context: Context, node: MapNode, index: number, what: string, keys: readonly string[]): false {
+  if (isFull(context)) return false;
   const key = node.keys[index] as string;
   const place = keyPlace(context, node.keyStarts[index] as number, key);
   const shown = JSON.stringify(key.length > 60 ? `${key.slice(0, 57)}…` : key);

@@ -7,10 +7,9 @@ import type { IncludePath, LibraryParts, SuiteParts } from './suite-shape.ts';
 import type { Shape } from './shape.ts';
 import { NO_HOOKS } from './command-shape.ts';
 import { EMPTY_CONTEXT } from './context-shape.ts';
-import { addYamlProblem, problem } from './context.ts';
+import { MAX_COLLECTED, addYamlProblem, problem } from './context.ts';
 import { duplicateNames } from './duplicate-names.ts';
 import { normaliseText, readYaml } from './read-yaml.ts';
-import { lineStarts } from './source-text.ts';
 import { library, NO_STRATEGY, suite as suiteShape } from './suite-shape.ts';
 
 export type { Source } from './source-text.ts';
@@ -39,7 +38,7 @@ export function parseSuite(main: { readonly file: string; readonly text: string 
   const parts = readFile(main.file, main.text, suiteShape, report, sources, budget);
   const libraries = parts?.include ? readIncludes(parts.include, sources[0] as Source, readInclude, report, sources, budget) : [];
   const result = parts ? assemble(main.file, parts, libraries) : undefined;
-  if (result) report.diagnostics.push(...duplicateNames(result));
+  for (const found of result ? duplicateNames(result) : []) if (report.diagnostics.length < MAX_COLLECTED) report.diagnostics.push(found);
   const diagnostics = presented(report.diagnostics, sources);
   const isValid = !diagnostics.some((diagnostic) => diagnostic.severity === 'error');
   return { ...(isValid && result ? { suite: result } : {}), diagnostics, sources };
@@ -67,7 +66,7 @@ function readFile<T>(
   }
   const text = normaliseText(raw);
   sources.push({ file, text });
-  const context: Context = { file, text, lineStarts: lineStarts(text), report };
+  const context: Context = { file, text, report };
   const { root, problems } = readYaml(text);
   for (const found of problems) addYamlProblem(context, found);
   if (!root) {
@@ -92,7 +91,7 @@ function readIncludes(
   sources: Source[],
   budget: { bytes: number },
 ): LibraryParts[] {
-  const context: Context = { file: source.file, text: source.text, lineStarts: lineStarts(source.text), report };
+  const context: Context = { file: source.file, text: source.text, report };
   const seen = new Set<string>();
   const libraries: LibraryParts[] = [];
   for (const { path, start, end } of paths) {
@@ -156,7 +155,7 @@ function presented(found: readonly Diagnostic[], sources: readonly Source[]): Di
   const more: Diagnostic = {
     code: 'SUITE_MORE_ERRORS',
     severity: 'error',
-    message: `${rest} more ${rest === 1 ? 'problem is' : 'problems are'} not shown`,
+    message: `${found.length >= MAX_COLLECTED ? 'at least ' : ''}${rest} more ${rest === 1 ? 'problem is' : 'problems are'} not shown`,
     location: next.location,
     length: next.length ?? 1,
   };

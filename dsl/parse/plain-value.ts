@@ -1,6 +1,6 @@
 import type { Reader } from './reader.ts';
 import type { ScalarNode } from './yaml-node.ts';
-import { scalar } from './reader.ts';
+import { note, scalar } from './reader.ts';
 
 const INTEGER = /^[-+]?[0-9]+$/;
 const OCTAL = /^0o[0-7]+$/;
@@ -59,7 +59,7 @@ function numberOrText(r: Reader, source: string, start: number, end: number): nu
 export function checkedNumber(r: Reader, value: number, source: string, start: number, end: number): number {
   const exact = Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
   if (exact) return Object.is(value, -0) ? 0 : value;
-  r.problems.push({
+  note(r, {
     code: 'SUITE_BAD_NUMBER',
     message: Number.isFinite(value) ? `the number ${source} has too many digits to be kept exactly` : `${source} is not a finite number`,
     offset: start,

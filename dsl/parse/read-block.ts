@@ -38,7 +38,8 @@ import {
   skipSpaces,
 } from './scan.ts';
 import { readFlow } from './read-flow.ts';
-import { readBlockPlain, readBlockScalar, readQuoted } from './read-scalars.ts';
+import { readBlockScalar } from './read-block-scalar.ts';
+import { readBlockPlain, readQuoted } from './read-scalars.ts';
 
 /**
  * The fast reader: the YAML that suites are written in (block and flow collections, all scalar styles, comments, anchors),
@@ -72,7 +73,7 @@ function isKeyHere(r: Reader): boolean {
   for (; p < text.length; p++) {
     const q = text.charCodeAt(p);
     if (q === LF) return false;
-    if (q === 0x5c && c === DOUBLE) p++;
+    if (q === 0x5c && c === DOUBLE && text.charCodeAt(p + 1) !== LF) p++;
     else if (q === c) {
       if (c === SINGLE && text.charCodeAt(p + 1) === SINGLE) p++;
       else break;

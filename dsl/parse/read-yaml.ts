@@ -11,7 +11,7 @@ export interface YamlResult {
   readonly problems: readonly YamlProblem[];
 }
 
-// eslint-disable-next-line no-control-regex -- these are the characters YAML does not allow in a text
+// oxlint-disable-next-line no-control-regex -- these are the characters YAML does not allow in a text
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/;
 
 /**

@@ -3,7 +3,7 @@ import type { MapNode, ScalarNode, SeqNode, YamlNode, YamlProblem } from './yaml
 /** Nesting allowed in a suite text. */
 export const MAX_DEPTH = 100;
 /** Values in one file: bounds memory for texts made of nothing but separators. */
-export const MAX_NODES = 2_000_000;
+export const MAX_NODES = 1_000_000;
 /** As the `yaml` parser: uses of an anchor times the uses inside of it. */
 const MAX_ALIAS_COUNT = 100;
 /** Values that aliases may add in all. */
@@ -204,10 +204,10 @@ function withoutRefused(r: Reader, map: MapNode): MapNode {
     const key = keys[i] as string;
     const first = seen ? (seen.get(key) ?? i) : keys.indexOf(key);
     seen?.set(key, first);
-    const problem = first < i ? duplicate(r, map, first, key) : refusal(key);
+    const problem = first < i ? duplicate(key) : refusal(key);
     if (!problem) continue;
     const start = map.keyStarts[i] as number;
-    r.problems.push({ ...problem, offset: start, length: keyLength(r.text, start, key) });
+    note(r, { ...problem, offset: start, length: keyLength(r.text, start, key) });
     refused ??= new Set();
     refused.add(i);
   }
@@ -221,9 +221,15 @@ function withoutRefused(r: Reader, map: MapNode): MapNode {
 
 type Refusal = Pick<YamlProblem, 'code' | 'message' | 'hint'>;
 
-function duplicate(r: Reader, map: MapNode, first: number, key: string): Refusal {
-  const line = lineOf(r.text, map.keyStarts[first] as number);
-  return { code: 'SUITE_DUPLICATE_KEY', message: `the key ${JSON.stringify(key)} is written twice in this map; first on line ${line}` };
+function duplicate(key: string): Refusal {
+  return { code: 'SUITE_DUPLICATE_KEY', message: `the key ${JSON.stringify(key)} is written twice in this map` };
+}
+
+/** More problems of one text say nothing new. */
+const MAX_PROBLEMS = 200;
+
+export function note(r: Reader, found: YamlProblem): void {
+  if (r.problems.length < MAX_PROBLEMS) r.problems.push(found);
 }
 
 function refusal(key: string): Refusal | undefined {
@@ -244,12 +250,6 @@ function refusal(key: string): Refusal | undefined {
 export function keyLength(text: string, start: number, key: string): number {
   const quoted = text[start] === '"' || text[start] === "'";
   return Math.max(1, key.length + (quoted ? 2 : 0));
-}
-
-function lineOf(text: string, offset: number): number {
-  let line = 1;
-  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line++;
-  return line;
 }
 
 export function openAnchor(r: Reader, name: string): AnchorScope {

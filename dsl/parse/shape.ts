@@ -2,7 +2,7 @@ import type { Value, ValueMap } from '../model/value.ts';
 import type { Context } from './context.ts';
 import type { Spec } from './spec.ts';
 import type { MapNode, YamlNode } from './yaml-node.ts';
-import { keyPlace, problem } from './context.ts';
+import { isFull, keyPlace, problem } from './context.ts';
 import { suggest } from '../expression/suggest.ts';
 
 /** One type of the language: reads a node into the model, and says in words and as data what it allows. */
@@ -75,6 +75,7 @@ function decodeItems<T>(items: readonly YamlNode[], item: Shape<T>, context: Con
   const values: T[] = [];
   const itemLabel = `an entry of ${label}`;
   for (const node of items) {
+    if (isFull(context)) return undefined;
     const value = item.decode(node, context, itemLabel);
     if (value !== undefined) values.push(value);
   }

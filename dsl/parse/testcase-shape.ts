@@ -5,7 +5,7 @@ import type { MapNode } from './yaml-node.ts';
 import { NO_HOOKS, hooksField, requires } from './command-shape.ts';
 import { assert } from './condition-shape.ts';
 import { bind, params } from './context-shape.ts';
-import { locate, problem, warning, keyPlace } from './context.ts';
+import { keyPlace, locate, placeAt, problem, warning } from './context.ts';
 import { field, fieldTo, object, required } from './object-shape.ts';
 import { retryPolicy, testcaseRetry } from './run-shape.ts';
 import { env, expression, name, plainText, positiveDuration, template } from './scalar-shapes.ts';
@@ -82,9 +82,6 @@ function checkSteps(all: readonly StepDefinition[], node: MapNode, context: Cont
 }
 
 function duplicateId(context: Context, step: StepDefinition, line: number): void {
-  const start = (context.lineStarts[step.location.line - 1] as number) + step.location.column - 1;
-  problem(context, 'SUITE_DUPLICATE_NAME', `the step id "${step.id ?? ''}" is used twice in this testcase; first on line ${line}`, {
-    start,
-    end: start + 1,
-  });
+  const message = `the step id "${step.id ?? ''}" is used twice in this testcase; first on line ${line}`;
+  problem(context, 'SUITE_DUPLICATE_NAME', message, placeAt(context, step.location));
 }
