@@ -8,16 +8,13 @@ import type { World } from './world.ts';
 
 /** Cycles, moments of steps that have none, `recover:` of what is no fault, steps that can never start, too many faults at once. */
 export function checkGraph(world: World, testcase: TestcaseDefinition, steps: readonly PlannedStep[]): void {
+  const inOrder = isSequence(steps);
+  if (inOrder && !steps.some((step) => step.kind === 'chaos' || step.kind === 'recover')) return;
   const byId = new Map(steps.map((step) => [step.id, step]));
   // A need of a step that was left out (and reported) must not be followed.
   const whole = steps.every((step) => step.needs.every((need) => byId.has(need.step)));
   const known = whole ? steps : steps.map((step) => ({ ...step, needs: step.needs.filter((need) => byId.has(need.step)) }));
-  if (isSequence(known)) {
-    if (!steps.some((step) => step.kind === 'chaos')) {
-      for (const step of steps) if (step.kind === 'recover') checkRecover(world, step, byId, undefined);
-      return;
-    }
-  } else if (reportCycle(world, testcase, known)) return;
+  if (!inOrder && reportCycle(world, testcase, known)) return;
   const graph = stepGraph(known);
   for (const step of steps) {
     for (const need of step.needs) {
@@ -37,7 +34,8 @@ export function checkGraph(world: World, testcase: TestcaseDefinition, steps: re
   checkFaultsAtOnce(world, graph);
 }
 
-function isSequence(steps: readonly PlannedStep[]): boolean {
+/** Each step needs at most the one before it, so there can be no cycle. */
+export function isSequence(steps: readonly PlannedStep[]): boolean {
   return steps.every((step, index) => step.needs.every((need) => need.moment === 'finished' && need.step === steps[index - 1]?.id));
 }
 
@@ -109,7 +107,7 @@ function checkRecover(
   world: World,
   step: PlannedStep & { readonly kind: 'recover' },
   byId: ReadonlyMap<string, PlannedStep>,
-  graph: StepGraph | undefined,
+  graph: StepGraph,
 ): void {
   const target = byId.get(step.step);
   if (!target) return;
@@ -124,7 +122,7 @@ function checkRecover(
   const definition = entry(world.definitions.chaos, target.chaos);
   if (definition?.irreversible && !definition.recover) {
     world.reporter.error('SUITE_RECOVER', step.location, `recover: the fault of "${step.step}" is irreversible`);
-  } else if (graph && !graph.ancestors(step.id).includes(target.id)) {
+  } else if (!graph.ancestors(step.id).includes(target.id)) {
     world.reporter.error('SUITE_RECOVER', step.location, `recover: "${step.step}" is not before this step, so there may be no fault yet`, {
       hint: `add needs: ${step.step}`,
     });

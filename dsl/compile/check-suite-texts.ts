@@ -15,7 +15,7 @@ export function checkSuiteTexts(world: World): void {
     owner: 'the suite',
     params: new Set(Object.keys(suite.context.params.constants)),
     bind: new Set(),
-    env: new Set([...Object.keys(context.env), ...Object.keys(context.envOverrides)]),
+    env: world.env,
     // A hook of the suite runs outside of any testcase.
     missing: new Set([...COMMAND_NAMES].filter((name) => !SUITE_NAMES.has(name))),
     steps: new Map(),

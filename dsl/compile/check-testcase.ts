@@ -1,6 +1,7 @@
 import type { Pick } from '../model/node.ts';
 import type { PlannedStep } from '../model/plan.ts';
 import { stepGraph } from '../expand/step-graph.ts';
+import type { StepGraph } from '../expand/step-graph.ts';
 import type { Location } from '../model/location.ts';
 import type { ValueMap } from '../model/value.ts';
 import type { SampledAssert, TestcaseDefinition, WaitCondition } from '../model/suite.ts';
@@ -43,27 +44,30 @@ export function checkTestcase(
   params: ReadonlySet<string>,
 ): TestcaseFacts {
   const owner = `testcase "${testcase.name}"`;
-  const byId = new Map(steps.map((step) => [step.id, step]));
-  const { env, envOverrides } = world.context;
+  let byId: ReadonlyMap<string, PlannedStep> | undefined;
   const site: Site = {
     owner,
     params,
-    bind: new Set(Object.keys(testcase.bind)),
-    env: new Set([...Object.keys(env), ...Object.keys(envOverrides), ...Object.keys(testcase.env)]),
+    bind: hasKeys(testcase.bind) ? new Set(Object.keys(testcase.bind)) : NOTHING,
+    env: hasKeys(testcase.env) ? new Set([...world.env, ...Object.keys(testcase.env)]) : world.env,
     missing: NOTHING,
-    steps: byId,
+    // Most testcases read no step.
+    get steps() {
+      return (byId ??= new Map(steps.map((step) => [step.id, step])));
+    },
     keptStdout: new Set(),
     readProbes: new Set(),
     liveUses: [],
   };
-  const isBefore = orderOf(steps, byId);
+  const isBefore = orderOf(steps);
   for (const step of steps) checkStep(world, site, step, (id) => isBefore(step.id, id));
 
   const lastCommandStep = steps.findLast((step) => step.kind === 'command')?.id;
   checkAsserts(world, site, testcase, lastCommandStep !== undefined);
   checkOwnTexts(world, site, testcase);
   return {
-    keptStdout: site.keptStdout,
+    // The set is let go when it is empty, as it nearly always is.
+    keptStdout: site.keptStdout.size === 0 ? NOTHING : site.keptStdout,
     ...(lastCommandStep !== undefined && { lastCommandStep }),
     probes: probesOf(world, testcase, steps, site.readProbes),
     liveUses: site.liveUses,
@@ -74,22 +78,25 @@ const NOTHING: ReadonlySet<string> = new Set();
 const always = (): boolean => true;
 const never = (): boolean => false;
 
-/** Built only when a text reads a step: most testcases read none. */
-function orderOf(steps: readonly PlannedStep[], byId: ReadonlyMap<string, PlannedStep>): (step: string, other: string) => boolean {
-  let ancestors: ((id: string) => ReadonlySet<string>) | undefined;
+/** Whether a step comes after another; built only when a text reads a step. */
+function orderOf(steps: readonly PlannedStep[]): (step: string, other: string) => boolean {
+  let graph: StepGraph | undefined;
+  const memo = new Map<string, ReadonlySet<string>>();
   return (step, other) => {
+    let ancestors = memo.get(step);
     if (!ancestors) {
-      const whole = steps.every((each) => each.needs.every((need) => byId.has(need.step)));
-      const graph = stepGraph(whole ? steps : steps.map((each) => ({ ...each, needs: each.needs.filter((need) => byId.has(need.step)) })));
-      const memo = new Map<string, ReadonlySet<string>>();
-      ancestors = (id) => {
-        let known = memo.get(id);
-        if (!known) memo.set(id, (known = new Set(graph.ancestors(id))));
-        return known;
-      };
+      graph ??= knownGraph(steps);
+      memo.set(step, (ancestors = new Set(graph.ancestors(step))));
     }
-    return ancestors(step).has(other);
+    return ancestors.has(other);
   };
+}
+
+/** Without needs of steps that were wrong and left out. */
+function knownGraph(steps: readonly PlannedStep[]): StepGraph {
+  const ids = new Set(steps.map((step) => step.id));
+  const whole = steps.every((step) => step.needs.every((need) => ids.has(need.step)));
+  return stepGraph(whole ? steps : steps.map((step) => ({ ...step, needs: step.needs.filter((need) => ids.has(need.step)) })));
 }
 
 function checkStep(world: World, site: Site, step: PlannedStep, isBefore: (id: string) => boolean): void {

@@ -112,6 +112,18 @@ describe('steps', () => {
     expect(list.filter((step) => step.kind === 'parallel').every((step) => step.if === 'always()')).toBe(true);
   });
 
+  it('gives the steps of a block the needs of the block, moments and all', () => {
+    const list = steps({
+      commands: [x],
+      chaos: [chaos('cut', 'true')],
+      testcases: [
+        testcase('t', [use('cut'), parallel([use('x', { id: 'a' }), parallel([use('x', { id: 'b' })])], { needs: ['cut.started'] })]),
+      ],
+    });
+    expect(order(list)).toEqual({ cut: [], a: ['cut.started'], b: ['cut.started'], parallel: ['b'], 'parallel#2': ['a', 'parallel'] });
+    expect(problems({ commands: [x], testcases: [testcase('t', [parallel([use('x')], { needs: ['nope'] })])] })[0]).toContain('"nope"');
+  });
+
   it('lets the if and continue_on_error of a block guard each of its steps', () => {
     const list = steps({
       context: { params: { axes: [], constants: { p: 1 } } },

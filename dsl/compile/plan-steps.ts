@@ -25,7 +25,8 @@ interface Flat {
  */
 export function planSteps(world: World, testcase: TestcaseDefinition): readonly PlannedStep[] {
   const flat = flatten(world, testcase);
-  const ids = new Set(flat.map((each) => each.id));
+  let known: ReadonlySet<string> | undefined;
+  const ids = (): ReadonlySet<string> => (known ??= new Set(flat.map((each) => each.id)));
   const steps: PlannedStep[] = [];
   for (const each of flat) {
     const step = planStep(world, each, ids, testcase);
@@ -71,9 +72,14 @@ function flatten(world: World, testcase: TestcaseDefinition): readonly Flat[] {
       const needs = definition.needs ?? (beside ? [] : sequence ? previous : before);
       const condition = both(guard.if, definition.if);
       const continueOnError = definition.continueOnError || guard.continueOnError;
-      const needsWritten = definition.needs !== undefined;
+      // Steps of a block have the needs of the block, moments and all.
+      const needsWritten = definition.needs !== undefined || guard.needsWritten;
       if (definition.kind === 'parallel') {
-        const joins = walk(definition.steps, needs, false, { ...(condition !== undefined && { if: condition }), continueOnError });
+        const joins = walk(definition.steps, needs, false, {
+          ...(condition !== undefined && { if: condition }),
+          continueOnError,
+          needsWritten,
+        });
         const id = idOf(definition);
         // The join itself runs whenever its steps are over; their verdicts count by themselves.
         flat.push({ definition, id, needs: joins, needsWritten: false, if: 'always()', continueOnError });
@@ -90,12 +96,14 @@ function flatten(world: World, testcase: TestcaseDefinition): readonly Flat[] {
     }
     return sequence ? previous : ends;
   };
-  walk(testcase.steps, [], true, { continueOnError: false });
+  walk(testcase.steps, [], true, { continueOnError: false, needsWritten: false });
   return flat;
 }
 
+/** What a `parallel` block hands to its steps. */
 interface Guard {
   readonly if?: string;
+  readonly needsWritten: boolean;
   readonly continueOnError: boolean;
 }
 
@@ -145,7 +153,7 @@ function defaultName(step: StepDefinition): { readonly name: string; readonly is
   }
 }
 
-function planStep(world: World, flat: Flat, ids: ReadonlySet<string>, testcase: TestcaseDefinition): PlannedStep | undefined {
+function planStep(world: World, flat: Flat, ids: () => ReadonlySet<string>, testcase: TestcaseDefinition): PlannedStep | undefined {
   const { definition: step, id } = flat;
   const common: PlannedStepCommon = {
     id,
@@ -162,7 +170,7 @@ function planKind(
   world: World,
   step: StepDefinition,
   common: PlannedStepCommon,
-  ids: ReadonlySet<string>,
+  ids: () => ReadonlySet<string>,
   testcase: TestcaseDefinition,
 ): PlannedStep | undefined {
   switch (step.kind) {
@@ -245,8 +253,9 @@ function planUse(world: World, step: StepDefinition & { readonly kind: 'use' }, 
 
 const MOMENTS: ReadonlySet<string> = new Set(['started', 'verified', 'recovered', 'finished']);
 
-function resolveNeeds(world: World, flat: Flat, ids: ReadonlySet<string>, testcase: TestcaseDefinition): readonly Need[] {
-  if (!flat.needsWritten && flat.needs.every((need) => ids.has(need))) return flat.needs.map((step) => ({ step, moment: 'finished' }));
+function resolveNeeds(world: World, flat: Flat, ids: () => ReadonlySet<string>, testcase: TestcaseDefinition): readonly Need[] {
+  // By place: these ids are known.
+  if (!flat.needsWritten) return flat.needs.map((step) => ({ step, moment: 'finished' }));
   const needs: Need[] = [];
   for (const text of flat.needs) {
     const dot = text.lastIndexOf('.');
@@ -265,13 +274,13 @@ function resolveNeeds(world: World, flat: Flat, ids: ReadonlySet<string>, testca
 function knownId(
   world: World,
   id: string,
-  ids: ReadonlySet<string>,
+  ids: () => ReadonlySet<string>,
   location: Location,
   testcase: TestcaseDefinition,
   path: string,
 ): boolean {
-  if (ids.has(id)) return true;
-  const { message, hint } = unknownName(`step of testcase "${testcase.name}"`, id, ids);
+  if (ids().has(id)) return true;
+  const { message, hint } = unknownName(`step of testcase "${testcase.name}"`, id, ids());
   world.reporter.error('SUITE_UNKNOWN_REFERENCE', location, `${path}: ${message}`, hint === undefined ? {} : { hint });
   return false;
 }

@@ -13,6 +13,8 @@ export interface World {
   readonly reporter: Reporter;
   readonly secrets: ReadonlySet<string>;
   readonly roles: ReadonlySet<string>;
+  /** Names of the variables of the context and `--env`. */
+  readonly env: ReadonlySet<string>;
   /** Selector text → the largest set it can mean; absent = not looked at yet. */
   readonly selectors: Map<string, SelectorFacts>;
   /** Mistakes of definitions that were shown for one of the places that use them. */
@@ -41,6 +43,7 @@ export function createWorld(suite: Suite, context: PlanContext, reporter: Report
     reporter,
     secrets: new Set(suite.secrets),
     roles: new Set(suite.roles.map((role) => role.name)),
+    env: new Set([...Object.keys(context.env), ...Object.keys(context.envOverrides)]),
     selectors: new Map(),
     toldUses: new Set(),
     readings: new Map(),
