@@ -55,16 +55,7 @@ function runPatterns(text: string, patterns: readonly string[], limitMs: number)
   worker.ref();
   return new Promise((resolve, reject) => {
     const outcomes: PatternOutcome[] = [];
-    const leave = (): void => {
-      clearTimeout(timer);
-      worker.removeAllListeners();
-    };
-    const timer = setTimeout(() => {
-      leave();
-      void worker.terminate();
-      resolve([...outcomes, ...patterns.slice(outcomes.length).map((pattern): PatternOutcome => ({ pattern, outcome: 'slow' }))]);
-    }, limitMs);
-    worker.on('message', (outcome: PatternOutcome) => {
+    const onMessage = (outcome: PatternOutcome): void => {
       outcomes.push(outcome);
       if (outcomes.length < patterns.length) return;
       leave();
@@ -72,12 +63,25 @@ function runPatterns(text: string, patterns: readonly string[], limitMs: number)
       worker.unref();
       idle.push(worker);
       resolve(outcomes);
-    });
-    worker.on('error', (error) => {
+    };
+    const onError = (error: Error): void => {
       leave();
       void worker.terminate();
       reject(error);
-    });
+    };
+    const timer = setTimeout(() => {
+      leave();
+      void worker.terminate();
+      resolve([...outcomes, ...patterns.slice(outcomes.length).map((pattern): PatternOutcome => ({ pattern, outcome: 'slow' }))]);
+    }, limitMs);
+    const leave = (): void => {
+      clearTimeout(timer);
+      // Not all listeners: the thread's own wiring uses some.
+      worker.off('message', onMessage);
+      worker.off('error', onError);
+    };
+    worker.on('message', onMessage);
+    worker.on('error', onError);
     worker.postMessage({ text, patterns }, []);
   });
 }
