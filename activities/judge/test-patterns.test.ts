@@ -1,26 +1,23 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
 import { testPatterns } from './test-patterns.ts';
 
-const HANGS = '^(a+)+$';
-const TEXT = `${'a'.repeat(40)}b\nstate running`;
+it('uses its threads again and again, one after another and side by side', async () => {
+  for (let i = 0; i < 6; i += 1) {
+    expect(await testPatterns('acknowledged 5, lost 0', ['lost 0$', '^lost'], 5_000)).toEqual([
+      { pattern: 'lost 0$', outcome: 'match' },
+      { pattern: '^lost', outcome: 'no_match' },
+    ]);
+  }
+  const many = await Promise.all(Array.from({ length: 7 }, () => testPatterns('x', ['x'], 5_000)));
+  expect(many.flat().map(({ outcome }) => outcome)).toEqual(Array(7).fill('match'));
+});
 
-describe('testPatterns', () => {
-  it('tests with the flags of the language, again and again in the same threads', async () => {
-    for (let round = 0; round < 5; round++) {
-      const outcomes = await testPatterns(TEXT, ['^state r.*g$', '^running', '(']);
-      expect(outcomes.map(({ outcome }) => outcome)).toEqual(['match', 'no_match', 'invalid']);
-    }
-  });
+it('gives up on a pattern that takes for ever, and decides the next one', async () => {
+  expect(await testPatterns(`${'a'.repeat(40)}b`, ['(a+)+$'], 300)).toEqual([{ pattern: '(a+)+$', outcome: 'slow' }]);
+  expect(await testPatterns('a', ['a'], 5_000)).toEqual([{ pattern: 'a', outcome: 'match' }]);
+});
 
-  it('gives up on what does not end, keeps what was decided before, and goes on with the next', async () => {
-    const outcomes = await testPatterns(TEXT, ['running', HANGS, 'state'], 300);
-    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['match', 'slow', 'slow']);
-    expect((await testPatterns(TEXT, ['state'])).map(({ outcome }) => outcome)).toEqual(['match']);
-  });
-
-  it('lets two run at a time; others wait for their turn without losing it', async () => {
-    const all = await Promise.all([HANGS, HANGS, 'state', 'state'].map((pattern) => testPatterns(TEXT, [pattern], 300)));
-    expect(all.map(([first]) => first?.outcome)).toEqual(['slow', 'slow', 'match', 'match']);
-  });
+it('says what is wrong with an invalid pattern', async () => {
+  expect(await testPatterns('a', ['('], 5_000)).toMatchObject([{ outcome: 'invalid', message: expect.stringContaining('(') }]);
 });

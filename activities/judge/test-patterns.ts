@@ -69,19 +69,17 @@ function runPatterns(text: string, patterns: readonly string[], limitMs: number)
       void worker.terminate();
       reject(error);
     };
+    // Only ours: `removeAllListeners` would also take the ones with which a Worker delivers its messages, and it would stay silent for ever.
+    const leave = (): void => {
+      clearTimeout(timer);
+      worker.off('message', onMessage).off('error', onError);
+    };
     const timer = setTimeout(() => {
       leave();
       void worker.terminate();
       resolve([...outcomes, ...patterns.slice(outcomes.length).map((pattern): PatternOutcome => ({ pattern, outcome: 'slow' }))]);
     }, limitMs);
-    const leave = (): void => {
-      clearTimeout(timer);
-      // Not all listeners: the thread's own wiring uses some.
-      worker.off('message', onMessage);
-      worker.off('error', onError);
-    };
-    worker.on('message', onMessage);
-    worker.on('error', onError);
+    worker.on('message', onMessage).on('error', onError);
     worker.postMessage({ text, patterns }, []);
   });
 }
