@@ -44,7 +44,17 @@ const deps = {
 const node = { name: 'local', connection: 'local', host: 'localhost', labels: {}, vars: {}, connectWithinMs: 5_000 };
 const input = (step) => ({
   v: 1,
-  run: { run: 'bench', suite: 's', slug: 's', seed: 1, queues: { main: 'q', host: 'q', control: 'q' }, suiteDir: root, resultsDir: root, engine: { version: '0', build: '0' }, namespace: 'default' },
+  run: {
+    run: 'bench',
+    suite: 's',
+    slug: 's',
+    seed: 1,
+    queues: { main: 'q', host: 'q', control: 'q' },
+    suiteDir: root,
+    resultsDir: root,
+    engine: { version: '0', build: '0' },
+    namespace: 'default',
+  },
   address: { testcase: 't', attempt: 1, step, kind: 'command', phase: 'steps', name: step, title: step },
   node,
   command: { run: 'shell', cmd: ':', options: {}, env: {}, shell: 'sh', sudo: false, secrets: [] },
@@ -58,7 +68,14 @@ const input = (step) => ({
   badVerdict: 'failed',
   journal: [],
 });
-const attendance = { attempt: 1, scheduledAtMs: Date.now(), lastDetails: undefined, beat() {}, stopped: () => undefined, onStop: () => () => undefined };
+const attendance = {
+  attempt: 1,
+  scheduledAtMs: Date.now(),
+  lastDetails: undefined,
+  beat() {},
+  stopped: () => undefined,
+  onStop: () => () => undefined,
+};
 
 const session = await openNodeSession({ argv: shell, shell, env: localEnvironment(), jobRoot: root, direct: true, connectWithinMs: 5_000 });
 try {
@@ -78,11 +95,21 @@ try {
     await timed('verb judged', () => settleJob(session, job, 'because'));
     await timed('hello (new stream)', async () => {
       if (round % 10 !== 0) return;
-      const other = await openNodeSession({ argv: shell, shell, env: localEnvironment(), jobRoot: root, direct: true, connectWithinMs: 5_000 });
+      const other = await openNodeSession({
+        argv: shell,
+        shell,
+        env: localEnvironment(),
+        jobRoot: root,
+        direct: true,
+        connectWithinMs: 5_000,
+      });
       other.close();
     });
   }
-  times.set('hello (new stream)', times.get('hello (new stream)').filter((_, index) => index % 10 === 0));
+  times.set(
+    'hello (new stream)',
+    times.get('hello (new stream)').filter((_, index) => index % 10 === 0),
+  );
   await timed('verb forget (whole run)', () => forgetJobs(session, 'verbs'));
   const rows = [...times].map(([name, all]) => {
     const sorted = all.toSorted((a, b) => a - b);

@@ -21,7 +21,7 @@ const onetear = 'node dist/client/main.js';
 process.stdout.write(`
 Report        ${join(results, 'html', 'index.html')}
 JUnit, JSON   ${results}
-Web UI        ${status.uiUrl ?? 'see: onetear server status'}
+Web UI        ${status.ui ?? 'see: onetear server status'}
 
 Next:
   ${onetear} show last                                   what happened, step by step

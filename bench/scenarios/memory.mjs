@@ -8,12 +8,12 @@ const rssMiB = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/
 
 export async function run(bench) {
   bench.start('memory-warm', suiteOf(100));
-  const before = rssMiB(bench.status().workerPid);
+  const before = rssMiB(bench.status().worker.pid);
   const began = Date.now();
   bench.start('memory', suiteOf(1000));
   const seconds = (Date.now() - began) / 1000;
   await sleep(2000);
-  const after = rssMiB(bench.status().workerPid);
+  const after = rssMiB(bench.status().worker.pid);
   return [
     { scenario: 'memory', figure: 'worker RSS after 100 testcases (MiB)', ours: before },
     { scenario: 'memory', figure: 'worker RSS after 1,000 more (MiB)', ours: after, target: '<= 600', ok: after <= 600 },

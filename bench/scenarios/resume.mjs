@@ -25,7 +25,7 @@ async function once(bench, i) {
   run.stdout.on('data', (chunk) => (stdout += chunk));
   const ended = new Promise((resolve) => run.on('exit', resolve));
   while (!existsSync(`${mark}.one`)) await sleep(10);
-  process.kill(bench.status().workerPid, 'SIGKILL');
+  process.kill(bench.status().worker.pid, 'SIGKILL');
   const killed = Date.now();
   const exit = await ended;
   const started = stdout

@@ -90,8 +90,7 @@ describe(`kill -9 at ${KILLS} points`, () => {
       if (victim === 'cli') {
         process.kill(-(run.child.pid as number), 'SIGKILL');
       } else {
-        const status = await play.status();
-        process.kill(status[`${victim}Pid`], 'SIGKILL');
+        process.kill(await play.pidOf(victim), 'SIGKILL');
       }
       let { code, stdout, stderr } = await run.finished;
       if (victim === 'cli') {

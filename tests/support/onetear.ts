@@ -25,8 +25,8 @@ export interface Playground {
   write(file: string, text: string): string;
   read(file: string): string;
   exists(file: string): boolean;
-  /** `server status --json`. */
-  status(): Promise<{ readonly keeperPid: number; readonly serverPid: number; readonly workerPid: number }>;
+  /** Pid of one of the processes behind the command line, from `server status --json`. */
+  pidOf(process: 'keeper' | 'server' | 'worker'): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -71,9 +71,11 @@ export function createPlayground(env: Readonly<Record<string, string>> = {}): Pl
     },
     read: (file) => readFileSync(join(dir, file), 'utf8'),
     exists: (file) => existsSync(join(dir, file)),
-    async status() {
+    async pidOf(process) {
       const { stdout } = await run(['server', 'status', '--json']);
-      return JSON.parse(stdout);
+      const pid: unknown = JSON.parse(stdout)[process]?.pid;
+      if (typeof pid !== 'number') throw new Error(`no pid of ${process} in ${stdout}`);
+      return pid;
     },
     async close() {
       await run(['server', 'stop']);
