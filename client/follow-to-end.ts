@@ -27,7 +27,16 @@ const CANCEL_DEADLINE_MS = 10_000;
  * Shows a run until it ends and returns its exit code; 2 when the terminal was detached. 0 only when a `run_finished` that
  * says so was seen.
  */
-export async function followToEnd({ run, root, server, reopen, keepAlive, reporter, interrupts, releaseInterrupts }: FollowToEnd): Promise<number> {
+export async function followToEnd({
+  run,
+  root,
+  server,
+  reopen,
+  keepAlive,
+  reporter,
+  interrupts,
+  releaseInterrupts,
+}: FollowToEnd): Promise<number> {
   const detached = new AbortController();
   const ended = new AbortController();
   let lastProblem = '';
