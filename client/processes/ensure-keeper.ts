@@ -73,8 +73,13 @@ async function ensureRunning(files: KeeperFiles, config: () => Promise<KeeperCon
   let ended: string | undefined;
   let watched: number | undefined;
   let deathsBefore = 0;
-  markUse(files);
+  let marked = 0;
   for (;;) {
+    // We are waiting for it, so it is not idle.
+    if (Date.now() - marked > 500) {
+      marked = Date.now();
+      markUse(files);
+    }
     const state = readKeeperState(files.stateFile);
     const keeperRuns = state !== undefined && isRunning(state.keeper);
     if (keeperRuns && state.phase === 'running') {

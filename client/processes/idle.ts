@@ -48,8 +48,9 @@ function usedAt(keeper: Keeper): number {
 }
 
 async function isBusy(keeper: Keeper): Promise<boolean> {
-  const { address, namespace, queues } = keeper.state();
-  if (address === null) return true;
+  const { address, namespace, queues, worker } = keeper.state();
+  // Whoever started us is still waiting.
+  if (address === null || worker.health === 'starting') return true;
   const { config } = keeper;
   try {
     const profile = config.kind === 'cluster' ? config.profile : undefined;

@@ -8,6 +8,7 @@ import { endLeftovers } from '../../../client/processes/end-leftovers.ts';
 import { findProcesses } from '../../../client/processes/find-processes.ts';
 import { keeperFiles, readKeeperState } from '../../../client/processes/keeper-state.ts';
 import type { KeeperState } from '../../../client/processes/keeper-state.ts';
+import { logTail } from '../../../client/processes/log-tail.ts';
 import { stopProcess } from '../../../client/processes/supervised-process.ts';
 import type { Endpoint } from '../../../client/processes/ensure-keeper.ts';
 import { homePaths } from '../../../activities/store/home-paths.ts';
@@ -23,16 +24,21 @@ export interface Program {
 
 let bundle: string | undefined;
 
-/** Copies the built program. Another build id stands for another version of it. */
-export async function copyProgram(folder: string, build: string): Promise<Program> {
+/** Folder of the built program; built now if it is not there. */
+export function builtProgram(): string {
   const built = process.env['ONETEAR_TEST_DIST'] ?? path.join(ROOT, 'dist');
   if (!existsSync(path.join(built, 'build.json'))) {
     const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'scripts', 'build.mjs')], { encoding: 'utf8' });
     if (status !== 0) throw new Error(`the program cannot be built: ${stderr}`);
   }
+  return built;
+}
+
+/** Copies the built program. Another build id stands for another version of it. */
+export async function copyProgram(folder: string, build: string): Promise<Program> {
   const dir = path.join(folder, `program-${build}`);
   mkdirSync(dir, { recursive: true });
-  cpSync(built, path.join(dir, 'dist'), { recursive: true });
+  cpSync(builtProgram(), path.join(dir, 'dist'), { recursive: true });
   cpSync(path.join(ROOT, 'package.json'), path.join(dir, 'package.json'));
   symlinkSync(path.join(ROOT, 'node_modules'), path.join(dir, 'node_modules'));
   if (bundle === undefined) {
@@ -65,6 +71,8 @@ export interface TestHome {
   state(): KeeperState;
   /** Pids of keeper, server and worker of this home that run now. */
   pids(): { readonly keepers: readonly number[]; readonly servers: readonly number[]; readonly workers: readonly number[] };
+  /** For people who look at a failure. */
+  logs(): string;
   close(): Promise<void>;
 }
 
@@ -107,8 +115,13 @@ export function createHome(folder: string, extraEnv: NodeJS.ProcessEnv = {}): Te
         .map(({ identity }) => identity.pid),
       workers: pidsOf('--state-file', files.workerStateFile),
     }),
+    logs: () => [files.keeperLog, files.serverLog, files.workerLog].map((file) => `== ${file}\n${logTail(file, 30).join('\n')}`).join('\n'),
     close: async () => {
-      for (const { identity } of findProcesses(['--home', home])) await stopProcess(identity, 15_000);
+      // Keepers first, they would start the others again.
+      for (const { identity } of [...findProcesses(['--home', home, '--binary']), ...findProcesses(['--home', home, '--worker-only'])]) {
+        await stopProcess(identity, 20_000);
+      }
+      for (const { identity } of findProcesses(['--home', home])) await stopProcess(identity, 5000);
       await endLeftovers(files, paths.serverDir);
       rmSync(home, { recursive: true, force: true });
     },
