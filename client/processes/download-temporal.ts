@@ -30,8 +30,7 @@ const MAX_REDIRECTS = 5;
  */
 export async function downloadTemporal(options: InstallTarget & { readonly source: DownloadSource }): Promise<void> {
   const platform = platformName();
-  const key = `${options.version}/${platform}`;
-  const expected = options.source.checksums[key];
+  const expected = options.checksum;
   if (expected === undefined) throw new Error(`not tried: no checksum of version ${options.version} for ${platform} is known`);
   const [os = '', arch = ''] = platform.split('-');
   const url = `${options.source.baseUrl.replace(/\/+$/, '')}/cli/archive/v${options.version}?platform=${os}&arch=${arch}`;

@@ -41,7 +41,7 @@ export async function extractFile(tar: Readable, name: string, maxBytes: number,
       }
     }
   }
-  if (body > 0 || pending.length > 0) throw new Error('the archive is cut off');
+  if (body > 0 || padding > 0 || pending.length > 0) throw new Error('the archive is cut off');
   if (!found) throw new Error(`the archive holds no file "${name}"`);
 }
 

