@@ -93,7 +93,8 @@ export function compileSuite(suite: Suite, options: CompileOptions): Compilation
   const names = new Set(chosen.map((cell) => cell.testcase));
   const testcases = [...planned.values()].filter((testcase) => names.has(testcase.name));
   const soak = options.soak === false ? undefined : (options.soak ?? suite.soak);
-  if (options.execute) checkSupported(world, testcases, facts, soak);
+  // A suite that is wrong is told so first: what it means is not certain yet.
+  if (options.execute && !reporter.hasErrors) checkSupported(world, testcases, facts, soak);
   if (reporter.hasErrors) return { diagnostics: reporter.diagnostics() };
 
   return {

@@ -22,8 +22,14 @@ export function fillKnown(text: string, values: ValueMap, form: 'text' | 'shell'
     })
     .join('');
   const scope: Scope = { values };
-  const rendered = form === 'shell' ? renderShell(prepared, scope) : renderText(prepared, scope);
-  return aside.reduce((filled, written, index) => filled.replaceAll(wordFor(index), () => written), rendered);
+  try {
+    const rendered = form === 'shell' ? renderShell(prepared, scope) : renderText(prepared, scope);
+    return aside.reduce((filled, written, index) => filled.replaceAll(wordFor(index), () => written), rendered);
+  } catch (error) {
+    // A value that cannot stand there (a NUL, say) breaks the step when it runs; a plan shows the text as it is written.
+    if (error instanceof ExpressionError) return text;
+    throw error;
+  }
 }
 
 /** As fillKnown for every text inside a value. */
