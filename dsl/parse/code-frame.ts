@@ -66,17 +66,12 @@ function shorten(line: string, cut: number): string {
   return visible(rest.length > MAX_WIDTH ? `${rest.slice(0, MAX_WIDTH)}…` : rest);
 }
 
+// oxlint-disable-next-line no-control-regex -- these are what must not reach a terminal
+const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Surrogate}/gu;
+
 /** Control characters, bidi controls, lone surrogates and the like as `\u…`; a tab as two blanks. */
 export function visible(text: string): string {
-  return (
-    text
-      .replaceAll('\t', '  ')
-      // oxlint-disable-next-line no-control-regex -- these are what must not reach a terminal
-      .replaceAll(
-        /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Surrogate}/gu,
-        (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-      )
-  );
+  return text.replaceAll('\t', '  ').replaceAll(HIDDEN, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Columns on a terminal: wide characters of East Asia and emoji take two, marks that combine take none. */

@@ -1,4 +1,4 @@
-import type { Document, ParsedNode, CST } from 'yaml';
+import type { CST, ParsedNode } from 'yaml';
 import type { EntryKind, Reader } from './reader.ts';
 import type { ScalarNode, YamlNode } from './yaml-node.ts';
 import { Composer, Parser, isAlias, isMap, isScalar, isSeq } from 'yaml';
@@ -93,8 +93,8 @@ export function composeText(r: Reader, text: string, shift: number): YamlNode | 
       length: 3,
     });
   }
-  if (trouble) throw stop(yamlErrorProblem(trouble, r.text, shift));
-  const root = (first as Document.Parsed | undefined)?.contents;
+  if (trouble) throw stop(yamlErrorProblem(trouble, r.text, shift, r.openQuote));
+  const root = first?.contents;
   return root ? convert(r, root, shift) : undefined;
 }
 
@@ -133,16 +133,16 @@ function convertValue(r: Reader, node: ParsedNode, shift: number): YamlNode {
     const from = openCollection(r, start);
     const keysFrom = r.keysTop;
     for (const pair of node.items) {
-      const key = keyScalar(pair.key as ParsedNode | null, shift, start);
+      const key = keyScalar(pair.key, shift, start);
       pushKey(r, String(key.value), key.start);
-      const value = pair.value as ParsedNode | null;
+      const { value } = pair;
       pushValue(r, value ? convert(r, value, shift) : scalar(r, null, key.end, key.end));
     }
     return closeMap(r, from, keysFrom, start, end);
   }
   if (isSeq(node)) {
     const from = openCollection(r, start);
-    for (const item of node.items) pushValue(r, convert(r, item as ParsedNode, shift));
+    for (const item of node.items) pushValue(r, convert(r, item, shift));
     return closeList(r, from, start, end);
   }
   if (isScalar(node)) {
@@ -162,10 +162,9 @@ function convertValue(r: Reader, node: ParsedNode, shift: number): YamlNode {
 }
 
 function keyScalar(key: ParsedNode | null, shift: number, mapStart: number): ScalarNode {
-  if (!isScalar(key)) {
-    const offset = key ? (key as ParsedNode).range[0] + shift : mapStart;
-    throw stop({ code: 'SUITE_YAML', message: 'a key must be a text', offset, length: 1 });
-  }
-  const [start, end] = (key as ParsedNode).range;
-  return { kind: 'scalar', value: key.value === null ? '' : String(key.value), start: start + shift, end: end + shift };
+  if (!key) return { kind: 'scalar', value: '', start: mapStart, end: mapStart };
+  const [start, end] = key.range;
+  // With stringKeys the parser gives texts; it has reported all others.
+  if (isScalar(key) && typeof key.value === 'string') return { kind: 'scalar', value: key.value, start: start + shift, end: end + shift };
+  throw stop({ code: 'SUITE_YAML', message: 'a key must be a text', offset: start + shift, length: 1 });
 }

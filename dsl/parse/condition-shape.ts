@@ -40,9 +40,9 @@ export interface TimedCondition {
 
 const timing = { within: withinField, every: everyField };
 
-function sampleShape<F extends typeof timing | object, T>(
+function sampleShape<T>(
   what: string,
-  more: F,
+  more: typeof timing | object,
   build: (condition: WaitCondition, decoded: { withinMs?: number; everyMs?: number }) => T,
 ): Shape<T> {
   return object({
@@ -56,9 +56,9 @@ function sampleShape<F extends typeof timing | object, T>(
   });
 }
 
-function groupShape<F extends typeof timing | object, T>(
+function groupShape<T>(
   what: string,
-  more: F,
+  more: typeof timing | object,
   build: (condition: WaitCondition, decoded: { withinMs?: number; everyMs?: number }) => T,
 ): Shape<T> {
   return object({
@@ -117,13 +117,7 @@ export const wait: Shape<TimedCondition> = conditionShape(
   groupShape('wait', timing, timed),
 );
 
-function sampled<const K extends string>(
-  what: string,
-  windowKey: K,
-  defaultMs: number,
-  doc: string,
-  needsMatch: boolean,
-): Shape<SampledAssert> {
+function sampled(what: string, windowKey: 'within' | 'for', defaultMs: number, doc: string, needsMatch: boolean): Shape<SampledAssert> {
   return object({
     what,
     fields: { ...subjectFields, ...matchFields, [windowKey]: fieldTo('windowMs', positiveDuration, doc), every: everyField },

@@ -64,6 +64,8 @@ function toZod(spec: Spec, definitions: Definitions): z.ZodType {
       return z.union(spec.of.map((part) => toZod(part, definitions)) as [z.ZodType, ...z.ZodType[]]);
     case 'ref':
       return definition(spec.id, spec.get, definitions);
+    default:
+      return spec satisfies never;
   }
 }
 

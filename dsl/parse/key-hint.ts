@@ -33,7 +33,7 @@ const NEIGHBOURS: { readonly [key: string]: Neighbour } = {
   nodes: IN_CONTEXT('nodes'),
   servers: NODES,
   script: is('cmd'),
-  command: is('cmd', 'use'),
+  command: is('use', 'cmd'),
   commands: is('cmd'),
   cmds: is('cmd'),
   exec: is('cmd'),
@@ -168,12 +168,18 @@ export function keyHint(key: string, allowed: readonly string[], what: string): 
   const plain = fold(key);
   const same = allowed.find((candidate) => fold(candidate) === plain);
   if (same !== undefined) return `did you mean "${same}"?`;
-  const neighbour = Object.hasOwn(NEIGHBOURS, plain) ? NEIGHBOURS[plain] : undefined;
-  const foreign = neighbour?.find((candidate) => allowed.includes(candidate.key));
-  if (foreign) return foreign.hint;
+  const foreign = neighbourHint(plain, allowed);
+  if (foreign !== undefined) return foreign;
   const near = suggest(key, allowed);
   if (near !== undefined) return `did you mean "${near}"?`;
+  const nearForeign = neighbourHint(suggest(plain, Object.keys(NEIGHBOURS)) ?? '', allowed);
+  if (nearForeign !== undefined) return nearForeign;
   return `allowed in ${what}: ${allowed.join(', ')}`;
+}
+
+function neighbourHint(plain: string, allowed: readonly string[]): string | undefined {
+  const neighbour = Object.hasOwn(NEIGHBOURS, plain) ? NEIGHBOURS[plain] : undefined;
+  return neighbour?.find((candidate) => allowed.includes(candidate.key))?.hint;
 }
 
 function fold(key: string): string {

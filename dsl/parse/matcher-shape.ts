@@ -3,7 +3,7 @@ import type { Value } from '../model/value.ts';
 import type { Context } from './context.ts';
 import type { Fields } from './object-shape.ts';
 import type { Shape } from './shape.ts';
-import type { MapNode, YamlNode } from './yaml-node.ts';
+import type { MapNode } from './yaml-node.ts';
 import { parseDuration } from '../expression/duration.ts';
 import { placeOf, quote } from './shape.ts';
 import { keyPlace, problem } from './context.ts';
@@ -64,7 +64,7 @@ function conditionShape<T extends Value>(id: string, single: Shape<T>): { condit
   return { condition: { ...condition, spec: { type: 'ref', id: `${id}Condition`, get: () => condition.spec } }, fields };
 }
 
-const value = conditionShape('valueMatcher', anyValue as Shape<Value>);
+const value = conditionShape('valueMatcher', anyValue);
 
 /** Seconds, or a mark. */
 const seconds: Shape<number | string> = {
@@ -190,7 +190,7 @@ const stderr = shared(
 export const matchFields = {
   exit_code: { ...group, shape: exitCode, doc: 'Exit code; 0 unless written, any = not looked at.' },
   ...textFields,
-  stderr: { ...group, shape: stderr as Shape<MatcherBlock>, doc: 'Conditions on stderr.' },
+  stderr: { ...group, shape: stderr, doc: 'Conditions on stderr.' },
 };
 
 /** The matcher block among decoded keys; empty when none is written. */

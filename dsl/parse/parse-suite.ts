@@ -79,7 +79,6 @@ function readFile<T>(
 /** UTF-8 bytes; stops counting when it is over the limit for certain. */
 function byteLength(text: string, limit: number): number {
   if (text.length > limit) return text.length;
-  if (text.length * 3 <= limit) return text.length;
   return new TextEncoder().encode(text).length;
 }
 

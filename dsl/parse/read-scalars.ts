@@ -89,7 +89,10 @@ export function readQuoted(r: Reader, parentColumn: number): ScalarNode {
       const value = parts.length === 1 ? (parts[0] as string) : parts.join('');
       return scalar(r, hasPairs ? value.replaceAll("''", "'") : value, start, p + 1);
     }
-    if (p >= text.length) throw giveUp(start, 'the closing quote is missing');
+    if (p >= text.length) {
+      r.openQuote = start;
+      throw giveUp(start, 'the closing quote is missing');
+    }
     if (c === BACKSLASH && double) {
       parts.push(text.slice(from, p));
       if (text.charCodeAt(p + 1) === LF) {

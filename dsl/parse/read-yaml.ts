@@ -1,3 +1,4 @@
+import type { Reader } from './reader.ts';
 import type { YamlNode, YamlProblem } from './yaml-node.ts';
 import { composeText, fitsRegion } from './compose-region.ts';
 import { readDocument } from './read-block.ts';
@@ -21,21 +22,28 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/;
 export function readYaml(text: string): YamlResult {
   const control = text.search(CONTROL);
   if (control >= 0) return { problems: [controlProblem(text, control)] };
-  const fast = attempt(text, false);
-  return fast ?? attempt(text, true) ?? { problems: [] };
+  const fast = createReader(text);
+  return (
+    attempt(fast, readDocument) ??
+    attempt({ ...createReader(text), ...openQuoteOf(fast) }, (r) => composeText(r, text, 0)) ?? { problems: [] }
+  );
+}
+
+/** What the fast reader knows better than the slow one, which reports it at the end of the text. */
+function openQuoteOf({ openQuote }: Reader): { openQuote?: number } {
+  return openQuote === undefined ? {} : { openQuote };
 }
 
 /** `undefined` when the fast reader leaves the whole text to the slow parser. */
-function attempt(text: string, slow: boolean): YamlResult | undefined {
-  const r = createReader(text);
+function attempt(r: Reader, read: (r: Reader) => YamlNode | undefined): YamlResult | undefined {
   try {
-    const root = slow ? composeText(r, text, 0) : readDocument(r);
+    const root = read(r);
     return root ? { root, problems: r.problems } : { problems: r.problems };
   } catch (error) {
     if (isYamlStop(error)) return { problems: [error.problem] };
     if (!isGiveUp(error)) throw error;
-    if (fitsRegion(text)) return undefined;
-    return { problems: [readerProblem(error.reason, text, error.offset)] };
+    if (fitsRegion(r.text)) return undefined;
+    return { problems: [readerProblem(error.reason, r.text, error.offset)] };
   }
 }
 

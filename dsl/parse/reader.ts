@@ -36,6 +36,8 @@ export interface Reader {
   /** Heights of these stacks: they are never cut, because cutting an array makes the engine copy it. */
   valuesTop: number;
   keysTop: number;
+  /** Where a quoted text starts that does not end. */
+  openQuote?: number;
   /** Characters handed to the slow parser so far. */
   regionChars: number;
 }

@@ -122,21 +122,24 @@ export const retryPolicy = {
   when: RETRY_REASONS,
 } as const satisfies RetryPolicy;
 
-const retryCount: Shape<RetryPolicy> = {
-  form: int(0).form,
-  spec: int(0).spec,
-  decode(node, context, label) {
-    const max = int(0).decode(node, context, label);
-    return max === undefined ? undefined : { ...retryPolicy, max };
-  },
-};
-
 const RETRY_FORM = 'a number of further tries, or a map with max, delay, backoff, max_delay';
+
+function retryCount(form: string): Shape<RetryPolicy> {
+  return {
+    form,
+    spec: int(0).spec,
+    decode(node, context, label) {
+      const max = node.kind === 'scalar' ? node.value : null;
+      const isCount = typeof max === 'number' && Number.isInteger(max) && max >= 0;
+      return isCount ? { ...retryPolicy, max } : wrongType(node, context, label, form);
+    },
+  };
+}
 
 export const retry: Shape<RetryPolicy> = shared(
   'retry',
   byKind(`${RETRY_FORM}, when, exit_codes`, {
-    scalar: retryCount,
+    scalar: retryCount(RETRY_FORM),
     map: object({
       what: 'retry',
       fields: {
@@ -151,7 +154,7 @@ export const retry: Shape<RetryPolicy> = shared(
 
 /** Of a testcase: there is no outcome to choose, a whole attempt is repeated. */
 export const testcaseRetry: Shape<RetryPolicy> = byKind(RETRY_FORM, {
-  scalar: retryCount,
+  scalar: retryCount(RETRY_FORM),
   map: object({ what: 'retry of a testcase', fields: retryFields, build: (decoded): RetryPolicy => ({ ...retryPolicy, ...decoded }) }),
 });
 

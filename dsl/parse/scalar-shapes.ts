@@ -92,7 +92,7 @@ export function numberFrom(min: number): Shape<number> {
     spec: { type: 'number' },
     decode(node, context, label) {
       const isGood = node.kind === 'scalar' && typeof node.value === 'number' && node.value >= min;
-      return isGood ? (node.value as number) : wrongType(node, context, label, form);
+      return isGood ? node.value : wrongType(node, context, label, form);
     },
   };
 }
@@ -309,11 +309,13 @@ export const outputs = shared('outputs', namedMap(expression));
 export const inputs: Shape<{ [key: string]: Value }> = shared('values', namedMap(anyValue));
 export const withInputs = inputs;
 
+const CMD_FORM = 'a shell text, or a list of program and arguments';
+
 /** Shell text, or program and arguments. */
 export const cmd: Shape<string | string[]> = shared(
   'cmd',
-  byKind('a shell text, or a list of program and arguments', {
-    scalar: template,
+  byKind(CMD_FORM, {
+    scalar: textShape(CMD_FORM, undefined),
     seq: nonEmpty(list(argument(), 'a list of program and arguments'), 'a list of program and arguments'),
   }),
 );

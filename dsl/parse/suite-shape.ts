@@ -6,8 +6,8 @@ import { command, hooks, probe, requires } from './command-shape.ts';
 import { groupNameProblem, suiteContext } from './context-shape.ts';
 import { problem } from './context.ts';
 import { field, fieldTo, object } from './object-shape.ts';
-import { bool, duration, int, patterned, plainText, positiveDuration, secretName, template } from './scalar-shapes.ts';
-import { list, mapOf, oneOf, oneOrList, placeOf, quote } from './shape.ts';
+import { bool, duration, int, plainText, positiveDuration, secretName, template } from './scalar-shapes.ts';
+import { list, mapOf, oneOf, oneOrList, placeOf, quote, wrongType } from './shape.ts';
 import { tags, testcase } from './testcase-shape.ts';
 
 /** What is wrong with the path of an include: it must stay under the folder of the suite. */
@@ -22,8 +22,6 @@ function includeProblem(path: string): string | undefined {
   return undefined;
 }
 
-const includePath = patterned('a path under the folder of the suite', undefined, includeProblem);
-
 /** A path, and where it is written. */
 export interface IncludePath {
   readonly path: string;
@@ -32,18 +30,21 @@ export interface IncludePath {
 }
 
 const include: Shape<IncludePath> = {
-  ...includePath,
+  form: 'a path under the folder of the suite',
+  spec: { type: 'text' },
   decode(node, context, label) {
-    const path = includePath.decode(node, context, label);
-    if (path === undefined) return undefined;
-    return {
-      path: path
-        .split('/')
-        .filter((part) => part !== '.' && part !== '')
-        .join('/'),
-      start: node.start,
-      end: node.end,
-    };
+    if (node.kind !== 'scalar' || typeof node.value !== 'string')
+      return wrongType(node, context, label, 'a path under the folder of the suite');
+    const wrong = includeProblem(node.value);
+    if (wrong !== undefined) {
+      problem(context, 'SUITE_INCLUDE', wrong, node);
+      return undefined;
+    }
+    const path = node.value
+      .split('/')
+      .filter((part) => part !== '.' && part !== '')
+      .join('/');
+    return { path, start: node.start, end: node.end };
   },
 };
 
@@ -141,7 +142,7 @@ export type LibraryParts = Pick<Suite, 'roles' | 'commands' | 'chaos' | 'probes'
 export const suite: Shape<SuiteParts> = object({ what: 'a suite', fields: suiteFields, build: (decoded): SuiteParts => decoded });
 
 export const library: Shape<LibraryParts> = object({
-  what: 'an included library (it holds only roles, commands, chaos and probes)',
+  what: 'an included library',
   fields: libraryFields,
   build: (decoded): LibraryParts => ({ roles: [], commands: [], chaos: [], probes: [], ...decoded }),
 });

@@ -15,11 +15,25 @@ const WORDS: { readonly [start: string]: string } = {
   'Source is empty': 'the suite is empty',
 };
 
+const TOKENS: { readonly [token: string]: string } = {
+  'flow-map-start': '{',
+  'flow-map-end': '}',
+  'flow-seq-start': '[',
+  'flow-seq-end': ']',
+  'flow-collection': 'bracket',
+  scalar: 'text',
+  'double-quoted-scalar': 'quoted text',
+  'single-quoted-scalar': 'quoted text',
+  'block-map': 'key',
+  'block-seq': 'list',
+};
+
 /** A syntax error or warning of the `yaml` parser as a problem of the whole text, whose offsets are `shift` larger. */
-export function yamlErrorProblem(error: YAMLError, text: string, shift: number): YamlProblem {
+export function yamlErrorProblem(error: YAMLError, text: string, shift: number, openQuote?: number): YamlProblem {
   let offset = Math.min(Math.max(0, error.pos[0] + shift), text.length);
   // A bad indentation is reported at the line start: show the text that is indented.
   while (text[offset] === ' ') offset++;
+  if (openQuote !== undefined && error.message.startsWith('Missing closing')) offset = openQuote;
   const line = lineAt(text, offset);
   const length = Math.max(1, Math.min(error.pos[1] - error.pos[0], line.end - offset));
   const hint = hintFor(error, text, offset, line.text);
@@ -41,6 +55,8 @@ function words(error: YAMLError): string {
     const tag = /Unresolved tag: (\S+)/.exec(message)?.[1] ?? '';
     return `the tag ${tag.slice(0, 60)} is not known`;
   }
+  const token = /^Unexpected ([a-z-]+) (?:at node end|token)/.exec(message)?.[1];
+  if (token !== undefined) return `unexpected ${TOKENS[token] ?? token} after the value`;
   const first = message.split('\n', 1)[0] ?? message;
   return first.length > 160 ? `${first.slice(0, 160)}…` : lowerFirst(first);
 }
@@ -65,6 +81,8 @@ function hintFor(error: YAMLError, text: string, offset: number, line: string): 
     case 'BAD_ALIAS':
     case 'ALIAS_PROPS':
       return 'a text that starts with * or & must be in quotes';
+    case 'MISSING_CHAR':
+      return /\w\[\d/.test(line) ? 'a text with brackets must be in quotes inside a list: "pg[1:3]"' : undefined;
     default:
       return /^[@`%*&!|>]/.test(text.slice(offset, offset + 1)) ? 'a text that starts with this character must be in quotes' : undefined;
   }
