@@ -73,6 +73,8 @@ export async function createWorkers(
     shutdownGraceTime: 0,
     // Without it one hung activity keeps the process for ever.
     shutdownForceTime: 20_000,
+    // A cancel reaches a running command with its next heartbeat; the default holds those back for 4 s.
+    maxHeartbeatThrottleInterval: 1_000,
   };
   const workers = [
     await Worker.create({

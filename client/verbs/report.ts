@@ -20,7 +20,7 @@ export async function report(name: string, options: { readonly html?: string; re
   }
   const resultsDir = resolve(io.cwd, options.results ?? record.results);
   const run = { ...record, finished, finishedAt };
-  const { missing } = await writeReports({ home, storeDir: home.storeDir, run, resultsDir });
+  const { missing } = await writeReports({ home, storeDir: io.env['ONETEAR_STORE'] || home.storeDir, run, resultsDir });
   for (const path of missing) io.err(`the whole output ${path} is not kept on this host\n`);
   io.out(`${resultsDir}\n`);
   if (options.html !== undefined) {

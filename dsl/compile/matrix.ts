@@ -100,7 +100,7 @@ export function matrixCells(testcase: string, params: MergedParams, reporter: Re
         hint: 'two values of an axis read the same; make them differ',
       });
     seen.add(id);
-    cells.push({ id, testcase, params: { ...params.constants, ...draft.axes, ...draft.added } });
+    cells.push({ id, testcase, params: { ...params.constants, ...draft.axes, ...draft.added }, axes: axes.map((axis) => axis.name) });
   }
   return cells;
 }
