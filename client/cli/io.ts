@@ -19,8 +19,8 @@ export function processIo(): CliIo {
     err: guardedWriter(process.stderr),
     env: process.env,
     cwd: process.cwd(),
-    stdoutIsTty: Boolean(process.stdout.isTTY),
-    stderrIsTty: Boolean(process.stderr.isTTY),
+    stdoutIsTty: process.stdout.isTTY ?? false,
+    stderrIsTty: process.stderr.isTTY ?? false,
     size: () => ({
       columns: process.stdout.columns || process.stderr.columns || 80,
       rows: process.stdout.rows || process.stderr.rows || 24,

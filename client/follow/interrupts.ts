@@ -15,12 +15,16 @@ export interface InterruptPolicy {
 
 export const SECOND_CTRL_C_WITHIN_MS = 2000;
 
+/** A wrapper in our process group may forward the Ctrl-C that the terminal has already sent to us. */
+const ECHO_MS = 100;
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Takes over SIGINT, SIGTERM and SIGHUP until the returned function is called. */
 export function watchInterrupts(policy: InterruptPolicy): () => void {
   let state: 'following' | 'asked' | 'cancelling' = 'following';
   let timer: NodeJS.Timeout | undefined;
+  let lastAt = 0;
 
   const cancel = (): void => {
     clearTimeout(timer);
@@ -28,6 +32,10 @@ export function watchInterrupts(policy: InterruptPolicy): () => void {
     policy.onCancel();
   };
   const onInterrupt = (): void => {
+    const now = Date.now();
+    const isEcho = now - lastAt < ECHO_MS;
+    lastAt = now;
+    if (isEcho) return;
     if (state === 'cancelling' || (state === 'following' && policy.first === 'detach')) policy.onDetach();
     else if (state === 'asked' || policy.first === 'cancel') cancel();
     else {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CliIo } from '../../client/cli/io.ts';
@@ -231,6 +231,29 @@ describe('help in daily work', () => {
     };
     expect(loads('validate', 'suite.yaml')).toBe(false);
     expect(loads('faults', '--library')).toBe(true);
+  });
+
+  test('explain knows every code that the command line can end with', async () => {
+    const sources = spawnSync(
+      'grep',
+      ['-rhoE', "'(CLI_[A-Z_]+|SUITE_(UNREADABLE|NOT_UTF8|INVALID))'", join(root, 'client'), '--include=*.ts'],
+      { encoding: 'utf8' },
+    );
+    const codes = [
+      ...new Set(
+        sources.stdout
+          .trim()
+          .split('\n')
+          .map((code) => code.replaceAll("'", '')),
+      ),
+    ];
+    expect(codes.length).toBeGreaterThan(10);
+    const documented = readFileSync(join(root, 'docs/diagnostics.md'), 'utf8');
+    expect(codes.filter((code) => !documented.includes(`### ${code}\n`))).toEqual([]);
+    expect((await run('explain', 'cli_no_runs')).stdout).toMatch(/^### CLI_NO_RUNS/);
+    const unknown = await run('explain', 'CLI_NO_RUN');
+    expect(unknown.code).toBe(4);
+    expect(unknown.stderr).toContain('Did you mean CLI_NO_RUNS?');
   });
 
   test('schema is JSON Schema', async () => {
