@@ -83,6 +83,24 @@ ot_end() {
   ot_members "$1" "$2" || return 0
   return 1
 }
+# The result of job folder ot_j into ot_q: "INCARNATION GO KIND.CODE.END"; false when there is none, or half of one.
+ot_res() {
+  ot_q=
+  [ -e "$ot_j/res" ] && { read -r ot_q <"$ot_j/res"; } 2>/dev/null && return 0
+  [ -L "$ot_j/rs" ] && ot_q=$(readlink "$ot_j/rs")
+}
+# Records a result, once, and for ever if need be. A file written by a builtin costs no fork; it counts only with its line end, and on a full disk,
+# where it has none, a link takes its place: links are kept in the inode.
+ot_put() {
+  set -C
+  { printf '%s\n' "$1" >"$ot_j/res"; } 2>/dev/null
+  set +C
+  until ot_res; do
+    ln -s "$1" "$ot_j/rs" 2>/dev/null && break
+    [ -d "$ot_j" ] || break
+    sleep 1
+  done
+}
 ot_left() {
   ot_t=
   for ot_p in $ot_m; do
@@ -104,11 +122,15 @@ ot_left() {
  *
  * If it dies: before `go` nothing ran and start may be repeated; between `go` and `res` nobody can know the exit code any more, so the observer
  * waits for the command's end and then says `lost`; the timer (a child) still ends the command at its timeout.
- * The end is reported before it is recorded: the report is the same truth, and the record's fork need not be waited for.
+ * The end is reported before it is recorded: the report is the same truth, and whoever waits for it need not wait for the record.
+ *
+ * The timer is started when the command turns out to take longer than an instant: at once for a timeout up to 3 s, else on the first signal,
+ * which the stream's shell sends at every look (an engine that waits looks every second) and when its input ends.
  */
 const SUPERVISOR = sh`
 ot_job() {
   j=$1 id=$2 na=$3 to=$4 run=$5 n=$6 in=$7
+  ot_j=$j
   # Caught, not ignored: what is ignored is inherited. They only end the wait.
   trap : TERM HUP USR1 USR2
   read -r me ot_x </proc/self/stat
@@ -126,15 +148,16 @@ ot_job() {
   ) <"$in" >>"$j/out" 2>>"$j/err" &
   c=$! cs=
   ot_stat $c && cs=$ot_st
-  ot_timer </dev/null >/dev/null &
-  w=$! k=e
+  w= k=e
   printf '%s' "$c.$cs" >"$j/pid"
+  [ "$to" -gt 300 ] || ot_arm
   while :; do
     wait $c
     r=$?
     [ $r -gt 128 ] || break
     # Over 128 is a signal's end of the command, or of our wait. Bash may run the trap long after the wait: only the command itself can tell.
     if ot_is $c "$cs"; then
+      ot_arm
       ot_up
       if [ $k = e ] && [ $((ot_u - t0)) -ge "$to" ]; then k=t; elif [ $k = e ] && [ -L "$j/cancel" ]; then k=c; else continue; fi
       ot_end $c "$id" || ot_left "$j/left"
@@ -149,21 +172,24 @@ ot_job() {
   ot_up
   trap '' PIPE
   printf 'D %s %s.%s.%s.%s\n' "$id" "$k" "$r" "$t0" "$ot_u" 2>/dev/null
-  until ln -s "$k.$r.$ot_u" "$j/res" 2>/dev/null; do
-    [ -L "$j/res" ] || [ ! -d "$j" ] && break
-    sleep 1
-  done
-  { kill -TERM $w && wait $w; } 2>/dev/null
+  ot_put "$OT_INC $t0 $k.$r.$ot_u"
+  [ -z "$w" ] || { kill -TERM $w && wait $w; } 2>/dev/null
+}
+# Starts the timer, unless it runs. Most commands are over before one is worth its two processes.
+ot_arm() {
+  [ -z "$w" ] || return 0
+  ot_timer </dev/null >/dev/null &
+  w=$!
 }
 # Wakes the supervisor when the time is over, every second until it has acted; ends the command by itself when the supervisor is dead.
 ot_timer() {
   s=
   trap '[ -n "$s" ] && { kill $s && wait $s; } 2>/dev/null; exit 0' TERM
   trap - USR1 USR2 HUP
-  w=$(((to + 99) / 100))
+  ot_up
+  w=$(((to - ot_u + t0 + 99) / 100))
   while :; do
-    sleep $w & s=$!
-    wait $s
+    [ $w -gt 0 ] && { sleep $w & s=$!; wait $s; }
     ot_up
     w=1
     [ $((ot_u - t0)) -ge "$to" ] || continue
@@ -173,10 +199,10 @@ ot_timer() {
     if [ "$2" = "$me" ]; then
       kill -USR1 "$me" 2>/dev/null
     else
-      [ -L "$j/res" ] && exit 0
+      ot_res && exit 0
       ot_is $c "$cs" && ot_c=$c || ot_c=0
       ot_members $ot_c "$id" || exit 0
-      ln -s "t.-.$ot_u" "$j/res" 2>/dev/null
+      ot_put "$OT_INC $t0 t.-.$ot_u"
       ot_end $ot_c "$id" || ot_left "$j/left"
       exit 0
     fi
@@ -269,7 +295,8 @@ ot_start() {
   fi
   ot_mk || { ot_r no-directory; return; }
   [ -L "$ot_j/go" ] && { ot_r exists; return; }
-  printf %s "$6" >"$ot_j/s.$ot_n" && printf %s "$7" >"$ot_j/e.$ot_n" || { ot_r no-space; return; }
+  # Output files exist before the gate: after it nothing may fail that could be taken for the command's own exit code.
+  printf %s "$6" >"$ot_j/s.$ot_n" && printf %s "$7" >"$ot_j/e.$ot_n" && printf '' >>"$ot_j/out" && printf '' >>"$ot_j/err" || { ot_r no-space; return; }
   ot_in=/dev/null
   if [ -n "$8" ]; then
     ot_in=$ot_j/i.$ot_n
@@ -290,17 +317,22 @@ ot_look() {
   ot_f=-$ot_f
   if [ ! -d "$ot_j" ]; then ot_a=absent; return; fi
   if [ ! -L "$ot_j/go" ]; then ot_a=prepared; return; fi
+  if ot_res; then ot_a="done $ot_q"; return; fi
   ot_go=$(readlink "$ot_j/go")
   [ "$ot_go" = closed ] && { ot_a=closed; return; }
   ot_i=\${ot_go%%.*} ot_t=\${ot_go#*.}
   ot_rp=\${ot_t%%.*} ot_t=\${ot_t#*.}
   ot_rs=\${ot_t%%.*} ot_t0=\${ot_t#*.}
-  if [ -L "$ot_j/res" ]; then ot_done; return; fi
   if [ -L "$ot_j/lost" ]; then ot_a="lost $ot_i $ot_t0 $(readlink "$ot_j/lost")"; return; fi
   if [ "$ot_i" != "$OT_INC" ]; then ot_a="dead $ot_i $ot_t0 reboot"; return; fi
   ot_up
-  if ot_is "$ot_rp" "$ot_rs"; then ot_a="running $ot_i $ot_t0 $ot_u"; return; fi
-  if [ -L "$ot_j/res" ]; then ot_done; return; fi
+  if ot_is "$ot_rp" "$ot_rs"; then
+    # It has been running for a moment: time for its timer.
+    kill -USR1 "$ot_rp" 2>/dev/null
+    ot_a="running $ot_i $ot_t0 $ot_u"
+    return
+  fi
+  if ot_res; then ot_a="done $ot_q"; return; fi
   ot_x=
   { read -r ot_x <"$ot_j/pid"; } 2>/dev/null
   if [ -n "$ot_x" ]; then
@@ -309,10 +341,9 @@ ot_look() {
     ot_a="orphan $ot_i $ot_t0 $ot_u"
     return
   fi
-  if [ -L "$ot_j/res" ]; then ot_done; return; fi
+  if ot_res; then ot_a="done $ot_q"; return; fi
   ot_a="dead $ot_i $ot_t0 supervisor"
 }
-ot_done() { ot_a="done $ot_i $ot_t0 $(readlink "$ot_j/res")"; }
 # status JOB…: one answer for all
 ot_status() {
   ot_reap
@@ -359,7 +390,7 @@ ot_lost() {
   ot_j=$OT_B/$1
   ot_mk
   [ -L "$ot_j/go" ] || ln -s closed "$ot_j/go" 2>/dev/null
-  if [ -L "$ot_j/go" ] && [ ! -L "$ot_j/res" ]; then ln -s "$2" "$ot_j/lost" 2>/dev/null; fi
+  if [ -L "$ot_j/go" ] && ! ot_res; then ln -s "$2" "$ot_j/lost" 2>/dev/null; fi
   ot_look "$1"
   ot_r ok "$ot_f $ot_a"
 }
@@ -377,6 +408,9 @@ ot_forget() {
   rm -rf "\${OT_B:?}/$1"
   ot_r ok
 }
+# The engine is gone: what it left running needs its timers. A supervisor that has not come to its gate dies of it, and then nothing has begun.
+trap '[ -z "$ot_kids" ] || kill -USR1 $ot_kids 2>/dev/null' EXIT
+trap 'exit 1' TERM HUP
 OT_UMASK=$(umask)
 umask 077
 `;

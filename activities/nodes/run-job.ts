@@ -188,23 +188,26 @@ async function ended(session: NodeSession, place: JobPlace, job: string, look: J
 }
 
 /**
- * When it ran. Records carry uptime in 1/100 s; where we can see the links, their times are finer, and are used unless a changed clock
- * makes the two disagree.
+ * When it ran. Records carry uptime in 1/100 s; where we can see the files, their times are finer, and are used unless a changed clock
+ * makes the two disagree. The end may be reported before it is recorded: then it is now.
  */
 function jobTimes(session: NodeSession, job: string, state: JobEnd): { startedAt: number; finishedAt: number; durationMs: number } {
   const coarseMs = (state.endTicks - state.goTicks) * 10;
   if (session.direct) {
-    try {
-      const go = lstatSync(join(session.baseDir, job, 'go')).mtimeMs;
-      const res = lstatSync(join(session.baseDir, job, 'res')).mtimeMs;
-      const agree = Math.abs(res - go - coarseMs) <= 50;
-      return { startedAt: Math.round(go), finishedAt: Math.round(res), durationMs: agree ? Math.round(res - go) : coarseMs };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const startedAt = changedAt(join(session.baseDir, job, 'go'));
+    if (startedAt !== undefined) {
+      const finishedAt = changedAt(join(session.baseDir, job, 'res')) ?? Date.now();
+      const agree = Math.abs(finishedAt - startedAt - coarseMs) <= 50;
+      const durationMs = agree ? Math.max(0, Math.round(finishedAt - startedAt)) : coarseMs;
+      return { startedAt: Math.round(startedAt), finishedAt: Math.round(startedAt) + durationMs, durationMs };
     }
   }
   const finishedAt = Math.round(Date.now() - (session.uptimeTicks() - state.endTicks) * 10);
   return { startedAt: finishedAt - coarseMs, finishedAt, durationMs: coarseMs };
+}
+
+function changedAt(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 async function lost(session: NodeSession, place: JobPlace, job: string, code: string, incarnation: string): Promise<JobOutcome> {

@@ -76,10 +76,18 @@ export function describeJobs(shell: readonly string[]): void {
       world.close();
     });
 
-    it('keeps records that are links short enough for any inode', async () => {
+    it('keeps a gate that is a link short enough for any inode, and a result that is whole or none', async () => {
       await start('a', 'echo out; echo err >&2; exit 7');
       expect(await final('a')).toMatchObject({ kind: 'done', how: 'exit', code: 7 });
-      for (const name of ['go', 'res']) expect(Buffer.byteLength(link('a', name))).toBeLessThan(60);
+      expect(Buffer.byteLength(link('a', 'go'))).toBeLessThan(60);
+      const result = readFileSync(join(world.jobs, 'a', 'res'), 'utf8');
+      expect(result).toMatch(/^[0-9a-f]{16}-\d+ \d+ e\.7\.\d+\n$/);
+      expect(Buffer.byteLength(result)).toBeLessThan(60);
+      // Half a result, as a full disk leaves it, is none.
+      writeFileSync(join(world.jobs, 'a', 'res'), result.slice(0, -1));
+      expect((await lookAtJob(session, id('a'))).state.kind).toBe('dead');
+      symlinkSync(result.trim(), join(world.jobs, 'a', 'rs'));
+      expect((await lookAtJob(session, id('a'))).state).toMatchObject({ kind: 'done', code: 7 });
       expect(readFileSync(join(world.jobs, 'a', 'out'), 'utf8')).toBe('out\n');
       expect(readFileSync(join(world.jobs, 'a', 'err'), 'utf8')).toBe('err\n');
       expect(readFileSync(join(world.jobs, 'a', 'log'), 'utf8')).toBe('');

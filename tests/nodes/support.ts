@@ -45,7 +45,7 @@ export function makeWorld(shell: readonly string[] = ['/bin/sh']): World {
     read: (name) => readFileSync(join(root, name), 'utf8'),
     close() {
       nodePool(deps).close();
-      rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+      rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     },
   };
 }
