@@ -16,9 +16,11 @@ export const EMBEDDED_NAMESPACE = DEFAULT_NAMESPACE;
  * Tuning for one host. The dev server reads its transfer queue 20 times a second unless told otherwise, which doubles the cost of a serial
  * step; one partition per task queue saves forwarding hops; the rate limits are those of a shared cluster.
  */
-const DYNAMIC_CONFIG: Readonly<Record<string, number | boolean>> = {
+const DYNAMIC_CONFIG: Readonly<Record<string, number | boolean | string>> = {
   'history.transferProcessorMaxPollRPS': 2000,
   'history.timerProcessorMaxPollRPS': 200,
+  // The allowance for clocks of several servers: with its default of 1 s every shorter timer (retry delay, sleep, backoff) lasts a second.
+  'history.timerProcessorMaxTimeShift': '10ms',
   'matching.numTaskqueueReadPartitions': 1,
   'matching.numTaskqueueWritePartitions': 1,
   'matching.rps': 20_000,

@@ -98,6 +98,10 @@ describe('start', () => {
     const [, ...rest] = readFileSync(`/proc/${home.pids().servers[0]}/cmdline`, 'utf8').split('\0');
     expect(rest).toContain('journal_mode=wal');
     expect(rest).toContain('synchronous=full');
+    // Timers below a second are not rounded up to one.
+    const startedAt = Date.now();
+    expect(await (await startTicker(endpoint, 10, 100)).result()).toBe(10);
+    expect(Date.now() - startedAt).toBeLessThan(7000);
   }, 60_000);
 
   test('two homes do not touch each other', async () => {
