@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
@@ -127,10 +127,18 @@ async function end(server: RunningServer): Promise<void> {
 async function launch(keeper: Keeper, binary: TemporalBinary): Promise<Current> {
   const { serverDir } = homePaths(keeper.config.home);
   mkdirSync(serverDir, { recursive: true });
+  warnOfOtherDatabases(serverDir, binary);
   const ports = await chooseServerPorts(serverDir);
   const process = await startEmbeddedServer(binary, serverDir, ports, keeper.files.serverLog);
   logLine('INFO', 'server started', { pid: process.identity.pid, ports, version: binary.serverVersion });
   return { process, database: databaseFile(serverDir, binary), grpcPort: ports.grpc, uiPort: ports.ui };
+}
+
+/** Runs that are open in the file of another server version wait there until that version is given back to us. */
+function warnOfOtherDatabases(serverDir: string, binary: TemporalBinary): void {
+  const own = path.basename(databaseFile(serverDir, binary));
+  const others = readdirSync(serverDir).filter((name) => name.endsWith('.db') && name !== own);
+  if (others.length > 0) logLine('WARN', 'databases of other server versions are not read', { own, others });
 }
 
 /** True when it serves and the namespace is as we need it; false when it died or never served. */

@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -168,6 +170,28 @@ describe('a cluster of the user', () => {
       return now !== undefined && now.pid !== poller?.pid;
     });
   }, 90_000);
+
+  test('is served by "onetear worker" in the foreground until SIGTERM', async () => {
+    const cluster = newHome();
+    const { address } = value(await cluster.ensure(program));
+    const mine = newHome();
+    const child = spawn(process.execPath, [path.join(program.dir, 'dist', 'client', 'main.js'), 'worker', '--address', address], {
+      env: mine.env,
+    });
+    try {
+      let stderr = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+      await until('it polls', () => stderr.includes('\nworker polls\n'), 30_000);
+      const endpoint = value(await mine.connect(program, { address, worker: false }));
+      expect(await (await startTicker(endpoint, 2, 50)).result()).toBe(2);
+      const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve(signal ?? code)));
+      child.kill('SIGTERM');
+      expect(await ended).toBe(0);
+      expect(mine.pids().keepers).toEqual([]);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  }, 60_000);
 
   test('that is not there is said within seconds, in plain words', async () => {
     const home = newHome();
