@@ -155,6 +155,16 @@ const lines: Shape<ValueCondition> = {
   },
 };
 
+const status: Shape<ValueCondition> = {
+  form: 'a status (a whole number), or a value matcher',
+  spec: value.condition.spec,
+  decode(node, context, label) {
+    const isStatus =
+      node.kind === 'scalar' && (typeof node.value === 'number' || (typeof node.value === 'string' && node.value.includes('${{')));
+    return isStatus || node.kind === 'map' ? value.condition.decode(node, context, label) : wrongType(node, context, label, status.form);
+  },
+};
+
 const texts = shared('texts', oneOrList(outputText));
 const regexes = shared('texts', oneOrList(regex));
 const group = { required: false, group: 'match' } as const;
@@ -168,7 +178,7 @@ const textFields = {
   empty: { ...group, shape: bool, doc: 'The output is empty, white space ignored.' },
   lines: { ...group, shape: lines, doc: 'Number of lines.' },
   json: { ...group, shape: json, doc: 'The output is JSON and these paths hold.' },
-  rows: { ...group, shape: rows, doc: 'Rows of a sql command.' },
+  rows: { ...group, shape: rows, doc: 'Rows of a sql or prometheus command.' },
   duration: { ...group, shape: conditionShape('durationMatcher', seconds).condition, doc: 'Wall time of the try.' },
   all_equal: { ...group, shape: bool, doc: 'The output is the same on all nodes.' },
   ...value.fields,
@@ -190,6 +200,7 @@ const stderr = shared(
 export const matchFields = {
   exit_code: { ...group, shape: exitCode, doc: 'Exit code; 0 unless written, any = not looked at.' },
   ...textFields,
+  status: { ...group, shape: status, doc: 'Status of the answer of an http command.' },
   stderr: { ...group, shape: stderr, doc: 'Conditions on stderr.' },
 };
 

@@ -1,4 +1,5 @@
 import type { RetryPolicy, RetryReason, RunType } from '../model/suite.ts';
+import type { Value, ValueMap } from '../model/value.ts';
 import type { Context } from './context.ts';
 import type { Shape } from './shape.ts';
 import type { MapNode } from './yaml-node.ts';
@@ -37,15 +38,73 @@ export const runType: Shape<RunType> = {
 /** What each run type needs and may have, of the keys that only some run types know. */
 const RUN_KEYS: { readonly [run in RunType]: { readonly needs: readonly string[]; readonly may: readonly string[] } } = {
   shell: { needs: ['cmd'], may: [] },
-  sql: { needs: ['dsn', 'query'], may: [] },
-  http: { needs: ['url'], may: ['method', 'headers', 'body'] },
+  sql: { needs: ['dsn', 'query'], may: ['idempotent'] },
+  http: { needs: ['url'], may: ['method', 'headers', 'body', 'redirects', 'tls', 'idempotent'] },
   module: { needs: ['file'], may: ['with'] },
   python: { needs: ['file'], may: ['with'] },
   logs: { needs: [], may: ['path', 'unit', 'container', 'since'] },
-  prometheus: { needs: ['query'], may: ['url', 'range'] },
+  prometheus: { needs: ['query'], may: ['url', 'range', 'headers', 'tls'] },
 };
 
 const SPECIAL_KEYS: ReadonlySet<string> = new Set(Object.values(RUN_KEYS).flatMap(({ needs, may }) => [...needs, ...may]));
+
+const tls: Shape<ValueMap> = shared(
+  'tls',
+  object({
+    what: 'tls',
+    fields: {
+      ca: field(template, 'Certificates that are trusted: a file (PEM), or the text of one; default those of the system.'),
+      cert: field(template, 'Certificate of the client: a file (PEM), or its text.'),
+      key: field(template, 'Key of the client: a file (PEM), or its text.'),
+      server_name: field(template, 'Name that is asked for and checked; default the host of the url.'),
+      insecure: field(bool, 'Trust any certificate; default false.'),
+    },
+    build: (decoded): ValueMap => decoded as ValueMap,
+  }),
+);
+
+const RANGE_FORM = 'a duration that ends now, or a map with from, until, step';
+
+/** A duration as it is written: options are read where they are used. */
+const writtenDuration: Shape<string | number> = {
+  form: RANGE_FORM,
+  spec: positiveDuration.spec,
+  decode(node, context, label) {
+    const value = node.kind === 'scalar' ? node.value : null;
+    if (typeof value === 'string' && value.includes('${{')) return value;
+    if (positiveDuration.decode(node, context, label) === undefined) return undefined;
+    return value as string | number;
+  },
+};
+
+const range: Shape<Value> = shared(
+  'range',
+  byKind<string | number, never, ValueMap>(RANGE_FORM, {
+    scalar: writtenDuration,
+    map: object({
+      what: 'range',
+      fields: {
+        from: required(timePoint(), 'Where it begins: a mark in time, a time, or how long ago.'),
+        until: field(timePoint(), 'Where it ends; default now.'),
+        step: field(writtenDuration, 'Distance of the values; default a 250th of the range, at least 1s.'),
+      },
+      build: (decoded): ValueMap => decoded as ValueMap,
+    }),
+  }),
+);
+
+/** A text or a number that names a moment; which one is known when the command runs. */
+function timePoint(): Shape<string | number> {
+  const form = 'a mark in time (kill.started), a time (RFC 3339 or seconds since 1970) or how long ago (5m)';
+  return {
+    form,
+    spec: { type: 'union', of: [{ type: 'text' }, { type: 'number' }] },
+    decode(node, context, label) {
+      const value = node.kind === 'scalar' ? node.value : null;
+      return typeof value === 'string' || typeof value === 'number' ? value : wrongType(node, context, label, form);
+    },
+  };
+}
 
 /** Who executes what. */
 export const runFields = {
@@ -53,16 +112,22 @@ export const runFields = {
   cmd: field(cmd, 'A text is a script for the shell; a list is a program and its arguments, without a shell.'),
   file: field(template, 'Path of a module or python file under the folder of the suite.'),
   dsn: option(template, 'sql: where to connect.'),
-  query: option(template, 'sql, prometheus: what to ask.'),
+  query: option(template, 'sql, prometheus: what to ask. In sql every mark becomes a bind parameter.'),
   url: option(template, 'http: address; prometheus: server.'),
   method: option(template, 'http: GET unless written.'),
-  headers: option(anyMap, 'http: headers of the request.'),
+  headers: option(anyMap, 'http, prometheus: headers of the request.'),
   body: option(anyValue, 'http: body of the request; a map is sent as JSON.'),
   path: option(template, 'logs: file on the node.'),
   unit: option(template, 'logs: unit of systemd.'),
   container: option(template, 'logs: name of a container.'),
-  since: option(template, 'logs: a mark in time, such as kill.started.'),
-  range: option(anyValue, 'prometheus: time range.'),
+  since: option(timePoint(), 'logs: only what is newer: a mark in time (kill.started), a time, or how long ago (5m).'),
+  range: option(range, 'prometheus: all values of a time range instead of the last ones.'),
+  redirects: option(int(0, 20), 'http: how many redirects are followed; default 0.'),
+  tls: option(tls, 'http, prometheus: whom to trust, and as whom.'),
+  idempotent: option(
+    bool,
+    'http, sql: may be sent again when it is not known whether it was executed; default true for GET, HEAD, OPTIONS and SHOW, else false.',
+  ),
 };
 
 /** Where and in which surroundings. */

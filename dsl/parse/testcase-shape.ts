@@ -83,5 +83,5 @@ function checkSteps(all: readonly StepDefinition[], node: MapNode, context: Cont
 
 function duplicateId(context: Context, step: StepDefinition, line: number): void {
   const message = `the step id "${step.id ?? ''}" is used twice in this testcase; first on line ${line}`;
-  problem(context, 'SUITE_DUPLICATE_NAME', message, placeAt(context, step.location));
+  problem(context, 'SUITE_DUPLICATE_ID', message, placeAt(context, step.location));
 }
