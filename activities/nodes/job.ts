@@ -132,7 +132,6 @@ export async function loseJob(session: NodeSession, job: string, why: string): P
 
 async function verbLook(session: NodeSession, verb: string, args: readonly string[]): Promise<JobLook> {
   const answer = await session.stream.request(verb, args);
-  if (answer === 'closed') return parseLook('- closed');
   if (!answer.startsWith('ok ')) throw new NodeError('NODE_REFUSED', `unexpected answer to ${verb}: ${answer.slice(0, 200)}`);
   return parseLook(answer.slice(3));
 }
@@ -171,9 +170,13 @@ export async function readRemote(
   max: number,
 ): Promise<{ readonly size: number; readonly bytes: Buffer }> {
   const answer = await session.stream.request('read', [job, file, String(offset), String(max)], 60_000);
-  const [status, size = '0', hex = ''] = answer.split(' ');
+  const [status, size = '0', encoding = 'hex', text = ''] = answer.split(' ');
   if (status !== 'ok') throw new NodeError('NODE_REFUSED', `unexpected answer to read: ${answer.slice(0, 200)}`);
-  return { size: Number(size), bytes: Buffer.from(hex, 'hex') };
+  const bytes = Buffer.from(text, encoding === 'base64' ? 'base64' : 'hex');
+  // The answer is framed although what fills it may have been killed on the node.
+  const expected = Math.max(0, Math.min(max, Number(size) - offset));
+  if (bytes.length < expected) throw new NodeError('NODE_STREAM_LOST', `the node sent ${bytes.length} of ${expected} bytes of ${file}`);
+  return { size: Number(size), bytes };
 }
 
 /** The end as a supervisor reports it: `<kind>.<code>.<go>.<end>`. */

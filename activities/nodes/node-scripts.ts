@@ -123,6 +123,7 @@ ot_left() {
  * If it dies: before `go` nothing ran and start may be repeated; between `go` and `res` nobody can know the exit code any more, so the observer
  * waits for the command's end and then says `lost`; the timer (a child) still ends the command at its timeout.
  * The end is reported before it is recorded: the report is the same truth, and whoever waits for it need not wait for the record.
+ * The report stands between two bytes 1, because it may fall into the middle of a long answer of the stream's shell.
  *
  * The timer is started when the command turns out to take longer than an instant: at once for a timeout up to 3 s, else on the first signal,
  * which the stream's shell sends at every look (an engine that waits looks every second) and when its input ends.
@@ -139,7 +140,14 @@ ot_job() {
   ot_up
   [ "$ot_u" -le "$na" ] || exit 0
   t0=$ot_u
-  ln -s "$OT_INC.$me.$mes.$t0" "$j/go" 2>/dev/null || exit 0
+  # Who we are, before the claim: if a full disk keeps the claim empty, the names of these files still say who may have made it.
+  { printf '' >"$j/id.$OT_INC.$me.$mes.$t0"; } 2>/dev/null || exit 0
+  # The gate: O_CREAT with O_EXCL, in all three shells. A loser ends here; dash by itself, because exec is a special builtin.
+  set -C
+  { exec 5>"$j/go" || exit 0; } 2>/dev/null
+  set +C
+  { printf '%s\n' "$OT_INC.$me.$mes.$t0" >&5; } 2>/dev/null
+  exec 5>&-
   (
     umask "$OT_UMASK"
     set -- $OT_SETSID $OT_ENV $run "$j/s.$n"
@@ -171,7 +179,7 @@ ot_job() {
   if [ $k != e ] && ot_members $c "$id"; then ot_end $c "$id" || ot_left "$j/left"; fi
   ot_up
   trap '' PIPE
-  printf 'D %s %s.%s.%s.%s\n' "$id" "$k" "$r" "$t0" "$ot_u" 2>/dev/null
+  printf '\001D %s %s.%s.%s.%s\001' "$id" "$k" "$r" "$t0" "$ot_u" 2>/dev/null
   ot_put "$OT_INC $t0 $k.$r.$ot_u"
   [ -z "$w" ] || { kill -TERM $w && wait $w; } 2>/dev/null
 }
@@ -246,11 +254,21 @@ ot_dir() {
   return 1
 }
 ot_hello() {
-  OT_B=
-  for ot_d in "$1/onetear-$(id -u)" "$HOME/.onetear-jobs"; do
-    if ot_dir "$ot_d"; then OT_B=$ot_d; break; fi
-  done
-  [ -n "$OT_B" ] || { ot_r no-directory; return; }
+  OT_B= ot_d=$1/onetear-$(id -u) ot_h=$HOME/.onetear-jobs
+  # Jobs that were once kept at home are found there, although the first choice has become possible since.
+  [ "$1" = /var/tmp ] && [ ! -d "$ot_d" ] && [ -d "$ot_h" ] && ot_dir "$ot_h" && OT_B=$ot_h
+  if [ -z "$OT_B" ]; then
+    if ot_dir "$ot_d"; then OT_B=$ot_d; elif ot_dir "$ot_h"; then OT_B=$ot_h; fi
+  fi
+  if [ -z "$OT_B" ]; then
+    # Why: the words of mkdir itself, or that what is there is not ours.
+    ot_x=
+    for ot_p in "$ot_d" "$ot_h"; do
+      if [ -e "$ot_p" ] || [ -L "$ot_p" ]; then ot_x="$ot_x$ot_p: is there, but is not a folder of ours with mode 0700; "; else ot_x="$ot_x$(LC_ALL=C mkdir -m 700 "$ot_p" 2>&1 | tr '\n\001' '  '); "; fi
+    done
+    ot_r no-directory "$ot_x"
+    return
+  fi
   read -r ot_b </proc/sys/kernel/random/boot_id
   ot_1=\${ot_b%%-*} ot_b=\${ot_b#*-}
   ot_2=\${ot_b%%-*} ot_b=\${ot_b#*-}
@@ -294,7 +312,7 @@ ot_start() {
     [ -n "$ot_run" ] || { ot_r no-bash; return; }
   fi
   ot_mk || { ot_r no-directory; return; }
-  [ -L "$ot_j/go" ] && { ot_r exists; return; }
+  [ -e "$ot_j/go" ] && { ot_r exists; return; }
   # Output files exist before the gate: after it nothing may fail that could be taken for the command's own exit code.
   printf %s "$6" >"$ot_j/s.$ot_n" && printf %s "$7" >"$ot_j/e.$ot_n" && printf '' >>"$ot_j/out" && printf '' >>"$ot_j/err" || { ot_r no-space; return; }
   ot_in=/dev/null
@@ -306,6 +324,22 @@ ot_start() {
   ot_kids="$ot_kids $!"
   ot_r started "$ot_u"
 }
+# Whose an empty claim is: of those who were about to make it the one that lives, else any; nobody's = it was closed.
+ot_claim() {
+  ot_go=closed
+  for ot_p in "$ot_j"/id.*; do
+    [ -e "$ot_p" ] || continue
+    ot_go=\${ot_p##*/id.}
+    ot_t=\${ot_go#*.}
+    ot_rs=\${ot_t#*.}
+    ot_is "\${ot_t%%.*}" "\${ot_rs%%.*}" && return 0
+  done
+}
+# Closes the gate of job ot_j, if it is open.
+ot_close() {
+  ( set -C; exec 5>"$ot_j/go" && printf 'closed\n' >&5 ) 2>/dev/null
+  [ -e "$ot_j/go" ]
+}
 # One job's state from its records; the order of the looks matters, see the state table of the protocol page.
 ot_look() {
   ot_j=$OT_B/$1
@@ -316,9 +350,10 @@ ot_look() {
   [ -s "$ot_j/left" ] && ot_f=l$ot_f
   ot_f=-$ot_f
   if [ ! -d "$ot_j" ]; then ot_a=absent; return; fi
-  if [ ! -L "$ot_j/go" ]; then ot_a=prepared; return; fi
+  if [ ! -e "$ot_j/go" ]; then ot_a=prepared; return; fi
   if ot_res; then ot_a="done $ot_q"; return; fi
-  ot_go=$(readlink "$ot_j/go")
+  ot_go=
+  { read -r ot_go <"$ot_j/go"; } 2>/dev/null || ot_claim
   [ "$ot_go" = closed ] && { ot_a=closed; return; }
   ot_i=\${ot_go%%.*} ot_t=\${ot_go#*.}
   ot_rp=\${ot_t%%.*} ot_t=\${ot_t#*.}
@@ -359,7 +394,7 @@ ot_status() {
 ot_cancel() {
   ot_j=$OT_B/$1
   ot_mk
-  if [ ! -L "$ot_j/go" ] && ln -s closed "$ot_j/go" 2>/dev/null; then ot_r closed; return; fi
+  ot_close
   ot_look "$1"
   case $ot_a in
     running*)
@@ -389,19 +424,30 @@ ot_judged() {
 ot_lost() {
   ot_j=$OT_B/$1
   ot_mk
-  [ -L "$ot_j/go" ] || ln -s closed "$ot_j/go" 2>/dev/null
-  if [ -L "$ot_j/go" ] && ! ot_res; then ln -s "$2" "$ot_j/lost" 2>/dev/null; fi
+  if ot_close && ! ot_res; then ln -s "$2" "$ot_j/lost" 2>/dev/null; fi
   ot_look "$1"
   ot_r ok "$ot_f $ot_a"
 }
-# read JOB FILE OFFSET MAX: bytes as octal, so that any byte and any shell will do; first the size
+# read JOB FILE OFFSET MAX: size before the range was read, then its bytes as text, so that any byte and any shell will do.
+# They go straight to the stream, never into a variable: a shell that copies megabytes byte by byte is the slowest part of all.
 ot_read() {
   ot_j=$OT_B/$1
   case $2 in out|err|left|why|log) ;; *) ot_r bad-file; return ;; esac
-  [ -e "$ot_j/$2" ] || { ot_r ok 0; return; }
+  [ -s "$ot_j/$2" ] || { ot_r ok 0; return; }
   ot_z=$(wc -c <"$ot_j/$2")
-  ot_r ok $((ot_z)) "$(tail -c +$(($3 + 1)) "$ot_j/$2" | head -c "$4" | od -An -v -tx1 | tr -d ' \n')"
+  if [ -z "$ot_enc" ]; then
+    if [ "$(printf a | base64 -w0 2>/dev/null)" = YQ== ]; then ot_enc=base64; else ot_enc=hex; fi
+    if command -v dd >/dev/null 2>&1; then ot_dd=y; fi
+  fi
+  printf 'A %s ok %s %s ' "$ot_n" $((ot_z)) $ot_enc
+  if [ -n "$ot_dd" ] && [ $(($3 % $4)) = 0 ]; then
+    dd if="$ot_j/$2" bs="$4" skip=$(($3 / $4)) count=1 2>/dev/null | ot_text
+  else
+    tail -c +$(($3 + 1)) "$ot_j/$2" | head -c "$4" | ot_text
+  fi
+  printf ' %s\n' "$ot_n"
 }
+ot_text() { if [ $ot_enc = base64 ]; then base64 -w0; else od -An -v -tx1 | tr -d ' \n'; fi; }
 # forget RUN: only folders made by us, of a run, never the root
 ot_forget() {
   case $1 in ''|*/*|.*) ot_r bad-run; return ;; esac

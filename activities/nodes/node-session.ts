@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 
 import { NodeError } from './node-error.ts';
 import { openShellStream, type ShellStream } from './shell-stream.ts';
+import type { OpenTransport } from './shell-transport.ts';
 
 /** Where a session's shell runs and how jobs are kept there. */
 export interface NodeSessionOptions {
@@ -13,6 +14,11 @@ export interface NodeSessionOptions {
   /** True when this process may read the job files by itself: same machine, same user. */
   readonly direct: boolean;
   readonly connectWithinMs: number;
+  /** Makes the way to a shell that is not a child of this process; `argv` and `env` are not looked at then. Rejects with a NodeError. */
+  readonly connect?: () => Promise<OpenTransport>;
+  /** See {@link ShellStreamOptions}. */
+  readonly setup?: string;
+  readonly refusal?: (exitCode: number, said: string) => string | undefined;
 }
 
 /** An open stream that has said hello. */
@@ -44,7 +50,7 @@ export async function openNodeSession(options: NodeSessionOptions): Promise<Node
   const deadline = performance.now() + options.connectWithinMs;
   for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
     try {
-      return await greet(options);
+      return await greetNode(options);
     } catch (error) {
       if (!(error instanceof NodeError) || error.code !== 'NODE_STREAM_LOST') throw error;
       const leftMs = deadline - performance.now();
@@ -54,7 +60,11 @@ export async function openNodeSession(options: NodeSessionOptions): Promise<Node
   }
 }
 
-async function greet(options: NodeSessionOptions): Promise<NodeSession> {
+/**
+ * Opens a shell and greets it, once. Rejects with NODE_STREAM_LOST when another attempt may go better, with NODE_REFUSED when none will.
+ */
+export async function greetNode(options: NodeSessionOptions): Promise<NodeSession> {
+  const transport = await options.connect?.();
   const ends = new Map<string, (end: string | undefined) => void>();
   /** Ends reported before anyone asked: the report of a quick command overtakes our own code. */
   const early = new Map<string, string>();
@@ -62,6 +72,9 @@ async function greet(options: NodeSessionOptions): Promise<NodeSession> {
     argv: options.argv,
     shell: options.shell,
     env: options.env,
+    ...(transport && { transport }),
+    ...(options.setup !== undefined && { setup: options.setup }),
+    ...(options.refusal && { refusal: options.refusal }),
     onDone: (job, end) => {
       const tell = ends.get(job);
       if (tell !== undefined) tell(end);
@@ -80,10 +93,11 @@ async function greet(options: NodeSessionOptions): Promise<NodeSession> {
   const [status = '', incarnation = '', uptime = '', clock = '', ...path] = answer.split(' ');
   if (status !== 'ok') {
     stream.close();
+    const reasons = Buffer.from(answer.slice(status.length).trim(), 'latin1').toString('utf8');
     throw new NodeError(
       'NODE_REFUSED',
       `no private folder for jobs: neither ${options.jobRoot}/onetear-<uid> nor .onetear-jobs in the home directory ` +
-        'is (or can be made) a real directory of ours with mode 0700',
+        `is (or can be made) a real directory of ours with mode 0700 (${reasons.replace(/;$/, '')})`,
     );
   }
   const zero = performance.now() - Number(uptime) * 10;
