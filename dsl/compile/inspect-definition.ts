@@ -10,8 +10,10 @@ import type {
   VerifyDefinition,
 } from '../model/suite.ts';
 import type { ValueMap } from '../model/value.ts';
+import { hasMarks } from '../expression/marks.ts';
+import { sqlDialect } from '../expression/sql.ts';
 import { checkNodes } from './check-selector.ts';
-import { inspectCmd, inspectExpression, inspectMap, inspectMatchers, inspectTemplate } from './inspect-text.ts';
+import { inspectCmd, inspectExpression, inspectMap, inspectMatchers, inspectSqlText, inspectTemplate } from './inspect-text.ts';
 import type { Inspection, TextUse } from './inspect-text.ts';
 import { COMMAND_NAMES, ENGINE_ENV, REDUCE_NAMES, RESULT_NAMES, SELECTOR_NAMES } from './names.ts';
 import { unknownName } from './reporter.ts';
@@ -250,12 +252,23 @@ function inspectInvocation(definition: Invocation, to: Inspection): void {
   if (definition.cmd !== undefined) inspectCmd(definition.cmd, 'cmd', COMMAND_NAMES, to);
   if (definition.file !== undefined) inspectTemplate(definition.file, 'file', COMMAND_NAMES, to);
   inspectMap(definition.options, 'options', COMMAND_NAMES, to, 'whole-mark');
+  if (definition.run === 'sql') inspectSql(definition.options, to);
   inspectMap(definition.with, 'with', COMMAND_NAMES, to);
   if (definition.nodes !== undefined) inspectTemplate(definition.nodes, 'nodes', SELECTOR_NAMES, to);
   inspectMap(definition.env, 'env', COMMAND_NAMES, to, 'whole-mark');
   if (definition.cwd !== undefined) inspectTemplate(definition.cwd, 'cwd', COMMAND_NAMES, to);
   if (definition.stdin !== undefined) inspectTemplate(definition.stdin, 'stdin', COMMAND_NAMES, to, 'whole-mark');
   if (definition.user !== undefined) inspectTemplate(definition.user, 'user', COMMAND_NAMES, to);
+}
+
+function inspectSql(options: Invocation['options'], to: Inspection): void {
+  const { dsn, query } = options ?? {};
+  if (typeof query !== 'string') return;
+  const text = typeof dsn === 'string' ? dsn : '';
+  if (text !== '' && !hasMarks(text) && sqlDialect(text) === undefined) {
+    to.problem('SUITE_WRONG_TYPE', 'dsn', 'is not the address of a database', 'write postgres://user@host/db or mysql://user@host/db');
+  }
+  inspectSqlText(query, 'query', sqlDialect(text) ?? 'postgres', to);
 }
 
 function inspectOutputs(outputs: { readonly [name: string]: string }, to: Inspection): void {

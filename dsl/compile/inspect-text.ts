@@ -7,6 +7,8 @@ import { ExpressionError } from '../expression/cel.ts';
 import { hasMarks, parseTemplate, textsIn } from '../expression/marks.ts';
 import { checkMatcherBlock } from '../expression/check-matcher-block.ts';
 import { checkShell, secretName } from '../expression/shell.ts';
+import { checkSql } from '../expression/sql.ts';
+import type { SqlDialect } from '../expression/sql.ts';
 import type { MatcherBlock } from '../model/matcher.ts';
 import type { Value } from '../model/value.ts';
 import { memberReferences } from './member-references.ts';
@@ -106,6 +108,17 @@ export function inspectCmd(cmd: string | readonly string[], path: string, names:
   const problem = checkShell(cmd);
   // A mark that does not end was reported by the line before.
   if (problem && problem.code !== 'syntax') tell(problem, cmd, path, to);
+}
+
+/** A statement whose marks become bind parameters: they must stand where one can. Its names are looked at as those of any text. */
+export function inspectSqlText(query: string, path: string, dialect: SqlDialect, to: Inspection): void {
+  try {
+    const problem = checkSql(query, dialect);
+    if (problem) to.problem('SUITE_SQL_PLACE', path, describeProblem(problem, query));
+  } catch (error) {
+    // A mark that does not end was reported with the names.
+    if (!(error instanceof ExpressionError)) throw error;
+  }
 }
 
 /** Every text inside a value. */

@@ -25,6 +25,8 @@ export const RESULT_NAMES: ReadonlySet<string> = new Set([
   'json',
   'rows',
   'status',
+  'headers',
+  'sqlstate',
   'value',
 ]);
 

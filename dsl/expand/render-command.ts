@@ -2,6 +2,7 @@ import type { Scope } from '../expression/cel.ts';
 import { parseDuration } from '../expression/duration.ts';
 import { renderText, renderValue } from '../expression/marks.ts';
 import { renderShell, secretsIn } from '../expression/shell.ts';
+import { renderSql, sqlDialect } from '../expression/sql.ts';
 import type { MatcherBlock, ValueCondition } from '../model/matcher.ts';
 import type { CommandSpec } from '../model/plan.ts';
 import type { EnvTemplates } from '../model/suite.ts';
@@ -36,7 +37,7 @@ export function renderCommandIn(spec: CommandSpec, scope: Scope, extra: { readon
     run: spec.run,
     ...(spec.cmd !== undefined && { cmd: typeof spec.cmd === 'string' ? renderShell(spec.cmd, inner) : renderArguments(spec.cmd, inner) }),
     ...(spec.file !== undefined && { file: text(spec.file) }),
-    options: renderMap(spec.options, inner),
+    options: renderOptions(spec, inner),
     env,
     ...(spec.cwd !== undefined && { cwd: text(spec.cwd) }),
     ...(spec.stdin !== undefined && { stdin: text(spec.stdin) }),
@@ -96,6 +97,16 @@ export function renderMatchers(block: MatcherBlock, scope: Scope): MatcherBlock 
     }
   }
   return rendered;
+}
+
+/** Options keep their types. Marks of a `query` of sql do not become text: the statement gets placeholders, and `params` the values. */
+function renderOptions({ run, options }: Pick<CommandSpec, 'run' | 'options'>, scope: Scope): ValueMap {
+  const { query, ...rest } = options;
+  if (run !== 'sql' || typeof query !== 'string') return renderMap(options, scope);
+  const rendered = renderMap(rest, scope);
+  const dsn = rendered['dsn'];
+  const { text, params } = renderSql(query, scope, (typeof dsn === 'string' ? sqlDialect(dsn) : undefined) ?? 'postgres');
+  return { ...rendered, query: text, params };
 }
 
 function renderArguments(cmd: readonly string[], scope: Scope): readonly string[] {

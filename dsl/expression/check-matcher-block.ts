@@ -14,7 +14,7 @@ export interface MatcherProblem {
   readonly hint?: string;
 }
 
-const RESULT = ['stdout', 'stderr', 'exit_code', 'duration', 'json', 'rows', 'value'];
+const RESULT = ['stdout', 'stderr', 'exit_code', 'duration', 'json', 'rows', 'status', 'headers', 'sqlstate', 'value'];
 
 /**
  * Mistakes that can be seen before anything runs: regular expressions and JSON paths that cannot be read, ranges turned round,
@@ -63,6 +63,7 @@ function checkPart(
   const conditions: [string[], ValueCondition | undefined][] = [
     [['exit_code'], block.exit_code],
     [['lines'], block.lines],
+    [['status'], block.status],
     [['duration'], block.duration],
     [['rows', 'count'], block.rows?.count],
     ...Object.entries(block.json ?? {}).map(([path, condition]): [string[], ValueCondition] => [['json', path], condition]),

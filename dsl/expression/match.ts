@@ -23,8 +23,15 @@ export interface Sample {
   /** The command wrote more than the text: conditions that the head does not decide are undecidable. */
   readonly stdoutCut?: boolean;
   readonly stderrCut?: boolean;
-  /** Rows of a `sql` result. */
+  /** Rows of a `sql` or `prometheus` result. */
   readonly rows?: readonly ValueMap[];
+  /** Status and headers (names in lower case) of an `http` answer; null and empty when there was none. Absent for other run types. */
+  readonly status?: number | null;
+  readonly headers?: ValueMap;
+  /** Code of the error of a `sql` statement, null when there was none. Absent for other run types. */
+  readonly sqlstate?: string | null;
+  /** What `json` is when it is not stdout parsed. */
+  readonly json?: Value;
   /** A probe's value: what value matchers directly in the block look at; absent = the trimmed stdout. */
   readonly value?: Value;
 }
@@ -48,8 +55,10 @@ export function checkMatchers(block: MatcherBlock, sample: Sample, scope?: Scope
       text: sample.stdout,
       cut: sample.stdoutCut === true,
       ...(sample.value === undefined ? {} : { value: sample.value }),
+      ...(sample.json === undefined ? {} : { json: sample.json }),
     }),
   );
+  if (block.status !== undefined) checks.push(checkStatus(block.status, sample.status));
   if (block.rows !== undefined) checks.push(...checkRows(block.rows, sample.rows));
   if (block.stderr !== undefined) {
     checks.push(...checkStream(block.stderr, { text: sample.stderr, cut: sample.stderrCut === true, path: 'stderr' }));
@@ -89,12 +98,20 @@ function checkExitCode(wanted: ValueCondition, sample: Sample): Check {
   return { matcher: 'exit_code', expected, actual: String(sample.exitCode), ok: ok === true };
 }
 
+function checkStatus(wanted: ValueCondition, status: Sample['status']): Check {
+  const common = { matcher: 'status', expected: describeCondition(wanted) };
+  if (status === undefined) return { ...common, actual: 'no status: only an http result has one', ok: false };
+  // No answer has no status: nothing is never what was wanted, not even behind ne and not.
+  if (status === null) return { ...common, actual: 'no answer', ok: false };
+  return { ...common, actual: String(status), ok: checkCondition(status, wanted).ok === true };
+}
+
 function checkRows(block: NonNullable<MatcherBlock['rows']>, rows: Sample['rows']): Check[] {
   const checks: Check[] = [];
   const add = (path: string, expected: string, actual: string, ok: boolean): void => {
     checks.push({ matcher: 'rows', path, expected, actual, ok });
   };
-  const missing = 'no rows: only a sql result has rows';
+  const missing = 'no rows: only a sql or prometheus result has rows';
   if (block.count !== undefined) {
     const expected = describeCondition(block.count);
     if (rows === undefined) add('count', expected, missing, false);
@@ -126,7 +143,18 @@ function showRow(row: ValueMap, column: string): string {
 }
 
 /** Names that `expr` and `outputs` see besides the context. */
-export const RESULT_NAMES = ['stdout', 'stderr', 'exit_code', 'duration', 'json', 'rows', 'value'] as const;
+export const RESULT_NAMES = [
+  'stdout',
+  'stderr',
+  'exit_code',
+  'duration',
+  'json',
+  'rows',
+  'status',
+  'headers',
+  'sqlstate',
+  'value',
+] as const;
 
 /**
  * The names of a result that an expression uses, as values. `json` is parsed only when it is used.
@@ -140,8 +168,12 @@ export function resultValues(expression: string, sample: Sample): ValueMap {
     duration: sample.durationSeconds,
   };
   if (sample.rows !== undefined) values['rows'] = sample.rows;
+  if (sample.status !== undefined) values['status'] = sample.status;
+  if (sample.headers !== undefined) values['headers'] = sample.headers;
+  if (sample.sqlstate !== undefined) values['sqlstate'] = sample.sqlstate;
   if (sample.value !== undefined) values['value'] = sample.value;
-  if (namesIn(expression).has('json')) {
+  if (sample.json !== undefined) values['json'] = sample.json;
+  else if (namesIn(expression).has('json')) {
     const parsed = parseJson(sample.stdout);
     if (parsed === undefined) {
       const offset = Math.max(0, expression.indexOf('json'));

@@ -37,12 +37,14 @@ export interface MatcherBlock extends ValueMatcher {
   readonly lines?: ValueCondition;
   /** Path (`a.b[0].c`) → condition. */
   readonly json?: { readonly [path: string]: ValueCondition };
-  /** `sql` results. */
+  /** Rows of a `sql` or `prometheus` result. */
   readonly rows?: {
     readonly count?: ValueCondition;
     readonly each?: { readonly [column: string]: ValueCondition };
     readonly any?: { readonly [column: string]: ValueCondition };
   };
+  /** Status of an `http` answer. */
+  readonly status?: ValueCondition;
   readonly stderr?: Omit<MatcherBlock, 'exit_code' | 'stderr'>;
   /** Wall time of the try; numbers are seconds (durations are converted when the suite is read). */
   readonly duration?: ValueCondition;
