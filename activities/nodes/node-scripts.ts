@@ -1,3 +1,7 @@
+import { HELLO } from './hello-script.ts';
+import { READ } from './read-script.ts';
+import { sh } from './shell-text.ts';
+
 /**
  * The POSIX sh half of the node protocol (docs/design/node-protocol.md). It runs under dash, bash and busybox ash, on Linux.
  * Only builtins are used where a command would otherwise cost a fork: `read` on /proc, `printf`, `[ -L ]`, parameter expansion.
@@ -5,11 +9,6 @@
  * The scripts are written for shells that exit on an error in a special builtin: no redirection stands on `:`, `.`, `exec`, `eval`, `set`
  * unless its failure is meant to end that (sub)shell.
  */
-
-/** Template tag: the text as written, where `\${` stands for the shell's `${`. */
-function sh(strings: TemplateStringsArray, ...parts: readonly string[]): string {
-  return String.raw({ raw: strings.raw.map((text) => text.replaceAll('\\${', '${')) }, ...parts);
-}
 
 /**
  * Functions that both the stream shell and the supervisor need.
@@ -247,46 +246,7 @@ v() {
   esac
   return 0
 }
-ot_dir() {
-  [ -d "$1" ] || mkdir -m 700 "$1" 2>/dev/null || [ -d "$1" ] || return 1
-  [ ! -L "$1" ] && [ -O "$1" ] || return 1
-  case $(LC_ALL=C ls -ld "$1") in drwx------*) return 0 ;; esac
-  return 1
-}
-ot_hello() {
-  OT_B= ot_d=$1/onetear-$(id -u) ot_h=$HOME/.onetear-jobs
-  # Jobs that were once kept at home are found there, although the first choice has become possible since.
-  [ "$1" = /var/tmp ] && [ ! -d "$ot_d" ] && [ -d "$ot_h" ] && ot_dir "$ot_h" && OT_B=$ot_h
-  if [ -z "$OT_B" ]; then
-    if ot_dir "$ot_d"; then OT_B=$ot_d; elif ot_dir "$ot_h"; then OT_B=$ot_h; fi
-  fi
-  if [ -z "$OT_B" ]; then
-    # Why: the words of mkdir itself, or that what is there is not ours.
-    ot_x=
-    for ot_p in "$ot_d" "$ot_h"; do
-      if [ -e "$ot_p" ] || [ -L "$ot_p" ]; then ot_x="$ot_x$ot_p: is there, but is not a folder of ours with mode 0700; "; else ot_x="$ot_x$(LC_ALL=C mkdir -m 700 "$ot_p" 2>&1 | tr '\n\001' '  '); "; fi
-    done
-    ot_r no-directory "$ot_x"
-    return
-  fi
-  read -r ot_b </proc/sys/kernel/random/boot_id
-  ot_1=\${ot_b%%-*} ot_b=\${ot_b#*-}
-  ot_2=\${ot_b%%-*} ot_b=\${ot_b#*-}
-  ot_3=\${ot_b%%-*} ot_st=x
-  ot_stat 1
-  OT_INC=$ot_1$ot_2$ot_3-$ot_st
-  OT_SETSID=$(command -v setsid)
-  OT_BASH=$(command -v bash)
-  OT_ENV=$(command -v env)
-  if [ -n "$OT_ENV" ] && "$OT_ENV" --default-signal=INT,QUIT true 2>/dev/null; then
-    OT_ENV="$OT_ENV --default-signal=INT,QUIT"
-  else
-    OT_ENV=
-  fi
-  ot_up
-  ot_r ok "$OT_INC" "$ot_u" "$(date +%s.%N)" "$OT_B"
-}
-# A finished supervisor is our child and a zombie until we wait for it; wait only for what is one, or the stream would block.
+${HELLO}# A finished supervisor is our child and a zombie until we wait for it; wait only for what is one, or the stream would block.
 ot_reap() {
   ot_k=
   for ot_p in $ot_kids; do
@@ -428,27 +388,7 @@ ot_lost() {
   ot_look "$1"
   ot_r ok "$ot_f $ot_a"
 }
-# read JOB FILE OFFSET MAX: size before the range was read, then its bytes as text, so that any byte and any shell will do.
-# They go straight to the stream, never into a variable: a shell that copies megabytes byte by byte is the slowest part of all.
-ot_read() {
-  ot_j=$OT_B/$1
-  case $2 in out|err|left|why|log) ;; *) ot_r bad-file; return ;; esac
-  [ -s "$ot_j/$2" ] || { ot_r ok 0; return; }
-  ot_z=$(wc -c <"$ot_j/$2")
-  if [ -z "$ot_enc" ]; then
-    if [ "$(printf a | base64 -w0 2>/dev/null)" = YQ== ]; then ot_enc=base64; else ot_enc=hex; fi
-    if command -v dd >/dev/null 2>&1; then ot_dd=y; fi
-  fi
-  printf 'A %s ok %s %s ' "$ot_n" $((ot_z)) $ot_enc
-  if [ -n "$ot_dd" ] && [ $(($3 % $4)) = 0 ]; then
-    dd if="$ot_j/$2" bs="$4" skip=$(($3 / $4)) count=1 2>/dev/null | ot_text
-  else
-    tail -c +$(($3 + 1)) "$ot_j/$2" | head -c "$4" | ot_text
-  fi
-  printf ' %s\n' "$ot_n"
-}
-ot_text() { if [ $ot_enc = base64 ]; then base64 -w0; else od -An -v -tx1 | tr -d ' \n'; fi; }
-# forget RUN: only folders made by us, of a run, never the root
+${READ}# forget RUN: only folders made by us, of a run, never the root
 ot_forget() {
   case $1 in ''|*/*|.*) ot_r bad-run; return ;; esac
   rm -rf "\${OT_B:?}/$1"
