@@ -97,6 +97,8 @@ async function ensureRunning(files: KeeperFiles, config: () => Promise<KeeperCon
       if (deaths - deathsBefore >= GIVE_UP_AFTER_DEATHS) throw failed(state.problem ?? 'server or worker end again and again', files);
     } else if (!keeperRuns && (started === undefined || ended !== undefined)) {
       if (ended !== undefined && ended !== 'exit 0') throw failed(`the keeper ended with ${ended}`, files);
+      // Another keeper won the lock and has yet to say so.
+      if (ended !== undefined) await sleep(200);
       const known = await config();
       // Finding the binary may have meant to install it.
       deadline = Date.now() + timeoutMs;
