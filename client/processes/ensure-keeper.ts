@@ -95,13 +95,16 @@ async function ensureRunning(files: KeeperFiles, config: () => Promise<KeeperCon
       if (state.keeper.pid !== watched) [watched, deathsBefore] = [state.keeper.pid, deaths];
       // It would go on trying for ever; we would rather say why.
       if (deaths - deathsBefore >= GIVE_UP_AFTER_DEATHS) throw failed(state.problem ?? 'server or worker end again and again', files);
-    } else if (!keeperRuns && (started === undefined || ended !== undefined)) {
-      if (ended !== undefined && ended !== 'exit 0') throw failed(`the keeper ended with ${ended}`, files);
-      // Another keeper won the lock and has yet to say so.
-      if (ended !== undefined) await sleep(200);
+    } else if (!keeperRuns && ended !== undefined) {
+      if (ended !== 'exit 0') throw failed(`the keeper ended with ${ended}`, files);
+      // Another keeper won the lock and has yet to say so, or ours stopped again: look once more before the next one is started.
+      started = ended = undefined;
+      await sleep(200);
+    } else if (!keeperRuns && started === undefined) {
+      const searchedAt = Date.now();
       const known = await config();
       // Finding the binary may have meant to install it.
-      deadline = Date.now() + timeoutMs;
+      deadline += Date.now() - searchedAt;
       started = await startKeeper(known, files, options.env);
       ended = undefined;
       const child = started;
