@@ -509,6 +509,13 @@ test('SUITE_YAML: only the first syntax error', () => {
   `);
 });
 
+test('errors of testcases before a syntax error are not shown beside it', () => {
+  const text = 'testcases:\n  - { name: t, stepz: [x] }\n  - name: u\n    steps: [x]\nhooks: {{ x }}\n';
+  expect(codes(text)).toEqual(['SUITE_YAML']);
+  expect(codes(text.replace('hooks: {{ x }}', 'zzz: 1'))).toEqual(['SUITE_MISSING_KEY', 'SUITE_UNKNOWN_KEY', 'SUITE_UNKNOWN_KEY']);
+  expect(codes('testcases: &t\n  - { name: a, steps: [x] }\ncommands: *t\n').length).toBeGreaterThan(0);
+});
+
 test.each([
   ['a tab', 'commands:\n\t- name: x\n'],
   ['an unknown tag', 'testcases:\n  - { name: t, if: !failed, steps: [x] }\n'],
@@ -535,8 +542,8 @@ test('SUITE_TOO_DEEP, SUITE_TOO_LARGE, SUITE_ALIAS_LIMIT', () => {
   expect(show(' '.repeat(8 * 1024 * 1024 + 1)).split('\n')[0]).toMatchInlineSnapshot(
     `"suite.yaml:1:1: error SUITE_TOO_LARGE: a suite and what it includes may have 8 MiB in all; this file goes beyond"`,
   );
-  expect(show(`name: x\ntags: [${'1,'.repeat(1_000_001)}]`).split('\n')[0]).toMatchInlineSnapshot(
-    `"suite.yaml:2:2000002: error SUITE_TOO_LARGE: the file holds more than 1,000,000 values"`,
+  expect(show(`name: x\ntags: [${'1,'.repeat(1_500_001)}]`).split('\n')[0]).toMatchInlineSnapshot(
+    `"suite.yaml:2:3000002: error SUITE_TOO_LARGE: the file holds more than 1,500,000 values"`,
   );
   const row = (n: number): string =>
     `a${n}: &a${n} [${Array(9)

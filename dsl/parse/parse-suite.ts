@@ -3,14 +3,15 @@ import type { Location } from '../model/location.ts';
 import type { Suite } from '../model/suite.ts';
 import type { Context, Report } from './context.ts';
 import type { Source } from './source-text.ts';
-import type { IncludePath, LibraryParts, SuiteParts } from './suite-shape.ts';
+import type { IncludePath, ItemShapes, LibraryParts, SuiteParts } from './suite-shape.ts';
 import type { Shape } from './shape.ts';
 import { NO_HOOKS } from './command-shape.ts';
 import { EMPTY_CONTEXT } from './context-shape.ts';
 import { MAX_COLLECTED, addYamlProblem, problem } from './context.ts';
 import { duplicateNames } from './duplicate-names.ts';
 import { normaliseText, readYaml } from './read-yaml.ts';
-import { library, NO_STRATEGY, suite as suiteShape } from './suite-shape.ts';
+import { decodeEarly } from './shape.ts';
+import { library, libraryItems, NO_STRATEGY, suite as suiteShape, suiteItems } from './suite-shape.ts';
 
 export type { Source } from './source-text.ts';
 
@@ -35,7 +36,7 @@ export function parseSuite(main: { readonly file: string; readonly text: string 
   const report: Report = { diagnostics: [], seen: new Set() };
   const sources: Source[] = [];
   const budget = { bytes: MAX_BYTES };
-  const parts = readFile(main.file, main.text, suiteShape, report, sources, budget);
+  const parts = readFile(main.file, main.text, suiteShape, suiteItems, report, sources, budget);
   const libraries = parts?.include ? readIncludes(parts.include, sources[0] as Source, readInclude, report, sources, budget) : [];
   const result = parts ? assemble(main.file, parts, libraries) : undefined;
   for (const found of result ? duplicateNames(result) : []) if (report.diagnostics.length < MAX_COLLECTED) report.diagnostics.push(found);
@@ -48,6 +49,7 @@ function readFile<T>(
   file: string,
   raw: string,
   shape: Shape<T>,
+  items: ItemShapes,
   report: Report,
   sources: Source[],
   budget: { bytes: number },
@@ -67,7 +69,13 @@ function readFile<T>(
   const text = normaliseText(raw);
   sources.push({ file, text });
   const context: Context = { file, text, report };
-  const { root, problems } = readYaml(text);
+  const before = report.diagnostics.length;
+  const { root, problems } = readYaml(text, (section, item) => {
+    const itemShape = Object.hasOwn(items, section) ? items[section] : undefined;
+    return itemShape && decodeEarly(itemShape, item, context, section);
+  });
+  // What was decoded before a syntax error is not shown beside it.
+  if (!root) report.diagnostics.length = before;
   for (const found of problems) addYamlProblem(context, found);
   if (!root) {
     if (problems.length === 0) report.diagnostics.push(atStart(file, 'SUITE_EMPTY', 'the file is empty'));
@@ -104,7 +112,7 @@ function readIncludes(
       problem(context, 'SUITE_INCLUDE', `cannot include "${path}": ${read.problem}`, { start, end });
       continue;
     }
-    const parts = readFile(path, read.text, library, report, sources, budget);
+    const parts = readFile(path, read.text, library, libraryItems, report, sources, budget);
     if (parts) libraries.push(parts);
     if (budget.bytes < 0) break;
   }

@@ -132,12 +132,17 @@ function readBlockList(r: Reader, column: number): SeqNode {
     const dash = r.pos;
     r.pos++;
     const item = readEntry(r, dash, column, 'item');
-    pushValue(r, item);
+    pushValue(r, isTopLevelItem(r) ? (r.decodeItem?.(r.keys[r.keysTop - 1] as string, item) ?? item) : item);
     end = Math.max(item.end, dash + 1);
     if (r.column > column) throw giveUp(r.pos, `this line is indented by ${r.column}, the items above it by ${column}`);
     if (r.column !== column || !isDash(r)) break;
   }
   return closeList(r, from, start, end);
+}
+
+/** Items of lists right under the root; not once there are anchors, because an alias could name what the item holds. */
+function isTopLevelItem(r: Reader): boolean {
+  return r.depth === 2 && r.keysTop > 0 && r.anchors.size === 0;
 }
 
 /** The value of a pair (`pos` behind the colon) or of an item (`pos` behind the dash), by the slow parser where needed. */

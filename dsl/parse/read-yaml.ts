@@ -1,4 +1,4 @@
-import type { Reader } from './reader.ts';
+import type { DecodeItem, Reader } from './reader.ts';
 import type { YamlNode, YamlProblem } from './yaml-node.ts';
 import { composeText, fitsRegion } from './compose-region.ts';
 import { readDocument } from './read-block.ts';
@@ -19,10 +19,10 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/;
  * YAML 1.2 (core schema, keys are texts) to nodes with places. Time and memory are linear in the text, nothing recurses deeper than
  * the depth limit. Line ends must be `\n` already, see normaliseText. Never throws.
  */
-export function readYaml(text: string): YamlResult {
+export function readYaml(text: string, decodeItem?: DecodeItem): YamlResult {
   const control = text.search(CONTROL);
   if (control >= 0) return { problems: [controlProblem(text, control)] };
-  const fast = createReader(text);
+  const fast = createReader(text, decodeItem);
   return (
     attempt(fast, readDocument) ??
     attempt({ ...createReader(text), ...openQuoteOf(fast) }, (r) => composeText(r, text, 0)) ?? { problems: [] }

@@ -3,7 +3,7 @@ import type { MapNode, ScalarNode, SeqNode, YamlNode, YamlProblem } from './yaml
 /** Nesting allowed in a suite text. */
 export const MAX_DEPTH = 100;
 /** Values in one file: bounds memory for texts made of nothing but separators. */
-export const MAX_NODES = 1_000_000;
+export const MAX_NODES = 1_500_000;
 /** As the `yaml` parser: uses of an anchor times the uses inside of it. */
 const MAX_ALIAS_COUNT = 100;
 /** Values that aliases may add in all. */
@@ -12,6 +12,8 @@ const MAX_ALIAS_NODES = 100_000;
 /** State of reading one text; the functions of fast-reader.ts and compose-region.ts work on it. */
 export interface Reader {
   readonly text: string;
+  /** Decodes the items of a block list under a top-level key as they come; see DecodedNode. */
+  readonly decodeItem: DecodeItem | undefined;
   pos: number;
   /** Column (0-based) of the content at `pos` after `nextContent`; −1 at the end of the text. */
   column: number;
@@ -62,9 +64,13 @@ export interface AnchorScope {
   readonly nodesBefore: number;
 }
 
-export function createReader(text: string): Reader {
+/** `undefined` = the items of this section are not decoded early. */
+export type DecodeItem = (section: string, item: YamlNode) => YamlNode | undefined;
+
+export function createReader(text: string, decodeItem?: DecodeItem): Reader {
   return {
     text,
+    decodeItem,
     pos: 0,
     column: 0,
     lineStart: 0,

@@ -1,7 +1,8 @@
 import type { Value, ValueMap } from '../model/value.ts';
 import type { Context } from './context.ts';
 import type { Spec } from './spec.ts';
-import type { MapNode, YamlNode } from './yaml-node.ts';
+import type { DecodedNode, MapNode, YamlNode } from './yaml-node.ts';
+import { isDecoded } from './yaml-node.ts';
 import { isFull, keyPlace, problem } from './context.ts';
 import { suggest } from '../expression/suggest.ts';
 
@@ -76,10 +77,16 @@ function decodeItems<T>(items: readonly YamlNode[], item: Shape<T>, context: Con
   const itemLabel = `an entry of ${label}`;
   for (const node of items) {
     if (isFull(context)) return undefined;
-    const value = item.decode(node, context, itemLabel);
+    const value = isDecoded(node) ? (node.decoded as T | undefined) : item.decode(node, context, itemLabel);
     if (value !== undefined) values.push(value);
   }
   return values.length === items.length ? values : undefined;
+}
+
+/** How a list decodes its items early, see DecodedNode; the same words as in `list`. */
+export function decodeEarly(item: Shape<unknown>, node: YamlNode, context: Context, section: string): DecodedNode {
+  const decoded = isFull(context) ? undefined : item.decode(node, context, `an entry of "${section}"`);
+  return { kind: 'scalar', value: null, start: node.start, end: node.end, decoded };
 }
 
 /** A single value means a list of one. */
@@ -112,7 +119,7 @@ export function mapOf<T>(
       node.keys.forEach((key, index) => {
         const wrong = name(key);
         if (wrong !== undefined) problem(context, 'SUITE_BAD_NAME', wrong, keyPlace(context, node.keyStarts[index] as number, key));
-        const value = item.decode(node.values[index] as YamlNode, context, quote(key));
+        const value = item.decode(node.values[index] as YamlNode, context, `"${key}"`);
         if (wrong !== undefined || value === undefined) isGood = false;
         else map[key] = value;
       });

@@ -136,6 +136,12 @@ const suiteFields = {
   secrets: field(list(secretName, 'a list of names'), 'Names of secrets: ${{ secrets.NAME }}.'),
 };
 
+/** The lists whose items are decoded as they are read. */
+export const libraryItems: ItemShapes = { commands: command, chaos, probes: probe };
+export const suiteItems: ItemShapes = { ...libraryItems, testcases: testcase };
+
+export type ItemShapes = { readonly [section: string]: Shape<unknown> };
+
 export type SuiteParts = Decoded<typeof suiteFields>;
 export type LibraryParts = Pick<Suite, 'roles' | 'commands' | 'chaos' | 'probes'>;
 

@@ -11,6 +11,18 @@ export interface ScalarNode {
   readonly end: number;
 }
 
+/**
+ * An item of a long list that was decoded as soon as it was read, so that its nodes need not be kept until the end:
+ * ten thousand testcases would otherwise exist twice. It stands for its value only where the list is decoded.
+ */
+export interface DecodedNode extends ScalarNode {
+  readonly decoded: unknown;
+}
+
+export function isDecoded(node: YamlNode): node is DecodedNode {
+  return 'decoded' in node;
+}
+
 export interface SeqNode {
   readonly kind: 'seq';
   readonly items: readonly YamlNode[];
