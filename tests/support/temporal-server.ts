@@ -29,6 +29,8 @@ export async function startTemporalServer(): Promise<TestServer> {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const settings = [
     'history.transferProcessorMaxPollRPS=2000',
+    // As the embedded server: otherwise every timer below a second takes a second.
+    'history.timerProcessorMaxTimeShift="10ms"',
     'matching.numTaskqueueReadPartitions=1',
     'matching.numTaskqueueWritePartitions=1',
   ];
