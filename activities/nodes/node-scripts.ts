@@ -114,18 +114,18 @@ ot_left() {
 `;
 
 /**
- * The supervisor of one job: gate, start, timeout, result. A subshell of the stream's shell, because a fork without exec costs a tenth of one with:
+ * The supervisor of one job: gate, start, result. A subshell of the stream's shell, because a fork without exec costs a tenth of one with:
  * it outlives that shell, lives in that shell's session, which is neither the worker's nor the command's, and answers to its own pid.
  *
  * `ot_job`: directory, job id, not-after and timeout (1/100 s of node uptime and of time), runner, nonce of the start, stdin file.
  *
  * If it dies: before `go` nothing ran and start may be repeated; between `go` and `res` nobody can know the exit code any more, so the observer
- * waits for the command's end and then says `lost`; the timer (a child) still ends the command at its timeout.
+ * waits for the command's end and then says `lost`; the timer still ends the command at its timeout.
  * The end is reported before it is recorded: the report is the same truth, and whoever waits for it need not wait for the record.
  * The report stands between two bytes 1, because it may fall into the middle of a long answer of the stream's shell.
  *
- * The timer is started when the command turns out to take longer than an instant: at once for a timeout up to 3 s, else on the first signal,
- * which the stream's shell sends at every look (an engine that waits looks every second) and when its input ends.
+ * It is sent signals only to end the command (USR1 timeout, USR2 cancel), never in the normal course: bash can lose the status of a child that dies
+ * while a trapped signal interrupts its `wait`, and can return from a later `wait` for a signal that was dealt with before.
  */
 const SUPERVISOR = sh`
 ot_job() {
@@ -133,6 +133,7 @@ ot_job() {
   ot_j=$j
   # Caught, not ignored: what is ignored is inherited. They only end the wait.
   trap : TERM HUP USR1 USR2
+  trap - EXIT
   read -r me ot_x </proc/self/stat
   ot_stat "$me"
   mes=$ot_st
@@ -155,64 +156,112 @@ ot_job() {
   ) <"$in" >>"$j/out" 2>>"$j/err" &
   c=$! cs=
   ot_stat $c && cs=$ot_st
-  w= k=e
-  printf '%s' "$c.$cs" >"$j/pid"
-  [ "$to" -gt 300 ] || ot_arm
+  { printf '%s\n' "$c.$cs.$to" >"$j/pid"; } 2>/dev/null
+  k=e
   while :; do
     wait $c
     r=$?
-    [ $r -gt 128 ] || break
-    # Over 128 is a signal's end of the command, or of our wait. Bash may run the trap long after the wait: only the command itself can tell.
-    if ot_is $c "$cs"; then
-      ot_arm
-      ot_up
-      if [ $k = e ] && [ $((ot_u - t0)) -ge "$to" ]; then k=t; elif [ $k = e ] && [ -L "$j/cancel" ]; then k=c; else continue; fi
-      ot_end $c "$id" || ot_left "$j/left"
-    else
-      trap '' TERM HUP USR1 USR2
-      wait $c
-      r=$?
-      break
-    fi
+    case $r in [0-9] | [0-9][0-9] | 1[01][0-9] | 12[0-8]) break ;; esac
+    # Over 128 is a signal's end of the command, or of our wait: only the command itself can tell.
+    ot_is $c "$cs" || { ot_status_of; break; }
+    ot_up
+    if [ $k = e ] && [ $((ot_u - t0)) -ge "$to" ]; then k=t; elif [ $k = e ] && [ -L "$j/cancel" ]; then k=c; else continue; fi
+    ot_end $c "$id" || ot_left "$j/left"
   done
   if [ $k != e ] && ot_members $c "$id"; then ot_end $c "$id" || ot_left "$j/left"; fi
   ot_up
   trap '' PIPE
   printf '\001D %s %s.%s.%s.%s\001' "$id" "$k" "$r" "$t0" "$ot_u" 2>/dev/null
   ot_put "$OT_INC $t0 $k.$r.$ot_u"
-  [ -z "$w" ] || { kill -TERM $w && wait $w; } 2>/dev/null
 }
-# Starts the timer, unless it runs. Most commands are over before one is worth its two processes.
-ot_arm() {
-  [ -z "$w" ] || return 0
-  ot_timer </dev/null >/dev/null &
-  w=$!
+# The command is over and its status is over 128, or our wait was cut short. Waiting again gives the status; the first answer may be a stale signal's.
+ot_status_of() {
+  trap '' HUP USR1 USR2
+  if [ -n "$BASH_VERSION" ]; then
+    # Should bash have lost the status, it would wait for ever. Then nobody knows it: end without a record, which reads as lost.
+    trap 'exit 1' TERM
+    ( trap - TERM; sleep 5; kill -TERM "$me" ) </dev/null >/dev/null 2>&1 &
+    g=$!
+    wait $c
+    wait $c
+    r=$?
+    { kill -KILL $g; wait $g; } 2>/dev/null
+    [ "$r" -ge 0 ] || exit 1
+  else
+    trap '' TERM
+    wait $c
+    r=$?
+  fi
 }
-# Wakes the supervisor when the time is over, every second until it has acted; ends the command by itself when the supervisor is dead.
+`;
+
+/**
+ * The timer of one job that takes longer than an instant: a process started by the stream's shell, at once for a timeout up to 3 s, else when the
+ * job is looked at while it runs (an engine that waits looks every second), and for all when the shell's input ends. It needs only the records.
+ *
+ * `ot_timer JOB TIMEOUT` wakes the supervisor when the time is over, every second until it has acted, and ends the command by itself when the
+ * supervisor is dead. `ot_arm JOB TIMEOUT` starts it, once for each stream; `ot_leave` starts those that are missing.
+ */
+const TIMER = sh`
 ot_timer() {
-  s=
-  trap '[ -n "$s" ] && { kill $s && wait $s; } 2>/dev/null; exit 0' TERM
-  trap - USR1 USR2 HUP
-  ot_up
-  w=$(((to - ot_u + t0 + 99) / 100))
+  ot_j=$OT_B/$1
+  trap - TERM HUP EXIT
+  ot_w=1
   while :; do
-    [ $w -gt 0 ] && { sleep $w & s=$!; wait $s; }
+    ot_res && exit 0
+    [ -d "$ot_j" ] || exit 0
+    ot_go=
+    { read -r ot_go <"$ot_j/go"; } 2>/dev/null || { [ -e "$ot_j/go" ] && ot_claim; }
+    [ "$ot_go" = closed ] && exit 0
     ot_up
-    w=1
-    [ $((ot_u - t0)) -ge "$to" ] || continue
-    read -r ot_x </proc/self/stat
-    ot_x=\${ot_x##*) }
-    set -- $ot_x
-    if [ "$2" = "$me" ]; then
-      kill -USR1 "$me" 2>/dev/null
-    else
-      ot_res && exit 0
-      ot_is $c "$cs" && ot_c=$c || ot_c=0
-      ot_members $ot_c "$id" || exit 0
-      ot_put "$OT_INC $t0 t.-.$ot_u"
-      ot_end $ot_c "$id" || ot_left "$j/left"
-      exit 0
+    if [ -n "$ot_go" ]; then ot_d=$((\${ot_go##*.} + $2 - ot_u)); else ot_d=$2; fi
+    if [ $ot_d -gt 0 ]; then
+      # In full seconds, rounded up, and not long at a time: one whose job is over should go.
+      ot_d=$(((ot_d + 99) / 100))
+      [ $ot_d -le $ot_w ] || ot_d=$ot_w
+      [ $ot_w -ge 5 ] || ot_w=$((ot_w + 1))
+      sleep $ot_d
+      continue
     fi
+    ot_t=\${ot_go#*.} ot_rs=\${ot_go#*.*.}
+    if ot_is "\${ot_t%%.*}" "\${ot_rs%%.*}"; then
+      kill -USR1 "\${ot_t%%.*}" 2>/dev/null
+      sleep 1
+      continue
+    fi
+    ot_res && exit 0
+    ot_main
+    ot_members $ot_c "$1" || exit 0
+    ot_put "\${ot_go%%.*} \${ot_go##*.} t.-.$ot_u"
+    ot_end $ot_c "$1" || ot_left "$ot_j/left"
+    exit 0
+  done
+}
+# The command of job folder ot_j into ot_c, 0 when it is over, and its timeout into ot_to; false when the records do not name it.
+ot_main() {
+  ot_y= ot_c=0
+  { read -r ot_y <"$ot_j/pid"; } 2>/dev/null
+  [ -n "$ot_y" ] || return 1
+  ot_to=\${ot_y##*.} ot_t=\${ot_y#*.}
+  ot_is "\${ot_y%%.*}" "\${ot_t%%.*}" && ot_c=\${ot_y%%.*}
+  return 0
+}
+ot_arm() {
+  case " $ot_armed " in *" $1 "*) return 0 ;; esac
+  # Enough to know the recent ones: a second timer of one job does no harm.
+  [ \${#ot_armed} -lt 20000 ] || ot_armed=
+  ot_armed="$1 $ot_armed"
+  ( ot_timer "$1" "$2" ) </dev/null >/dev/null 2>&1 &
+  ot_kids="$ot_kids $!"
+}
+ot_leave() {
+  for ot_p in $ot_kids; do
+    case $ot_p in
+      *:*:*)
+        ot_l=\${ot_p#*:}
+        ot_stat "\${ot_p%%:*}" && ot_arm "\${ot_l%:*}" "\${ot_l#*:}"
+        ;;
+    esac
   done
 }
 `;
@@ -224,8 +273,8 @@ ot_timer() {
  *
  * Expects `OT_SH` (words that start a shell) to be set.
  */
-export const STREAM = sh`${COMMON}${SUPERVISOR}
-ot_grep= ot_kids=
+export const STREAM = sh`${COMMON}${SUPERVISOR}${TIMER}
+ot_grep= ot_kids= ot_armed=
 ot_r() { printf 'A %s %s %s\n' "$ot_n" "$*" "$ot_n"; }
 v() {
   ot_l=
@@ -246,11 +295,12 @@ v() {
   esac
   return 0
 }
-${HELLO}# A finished supervisor is our child and a zombie until we wait for it; wait only for what is one, or the stream would block.
+${HELLO}# Our children: "PID:JOB:TIMEOUT" of a supervisor, "PID" of others. A finished one is a zombie until we wait for it;
+# wait only for what is one, or the stream would block.
 ot_reap() {
   ot_k=
   for ot_p in $ot_kids; do
-    if ot_stat "$ot_p"; then ot_k="$ot_k $ot_p"; else wait "$ot_p"; fi
+    if ot_stat "\${ot_p%%:*}"; then ot_k="$ot_k $ot_p"; else wait "\${ot_p%%:*}"; fi
   done
   ot_kids=$ot_k
 }
@@ -280,8 +330,9 @@ ot_start() {
     ot_in=$ot_j/i.$ot_n
     printf %s "$8" >"$ot_in" || { ot_r no-space; return; }
   fi
-( ot_job "$ot_j" "$1" "$3" "$4" "$ot_run" "$ot_n" "$ot_in" ) </dev/null 2>>"$ot_j/log" &
-  ot_kids="$ot_kids $!"
+  ( ot_job "$ot_j" "$1" "$3" "$4" "$ot_run" "$ot_n" "$ot_in" ) </dev/null 2>>"$ot_j/log" &
+  ot_kids="$ot_kids $!:$1:$4"
+  [ "$4" -gt 300 ] || ot_arm "$1" "$4"
   ot_r started "$ot_u"
 }
 # Whose an empty claim is: of those who were about to make it the one that lives, else any; nobody's = it was closed.
@@ -322,16 +373,18 @@ ot_look() {
   if [ "$ot_i" != "$OT_INC" ]; then ot_a="dead $ot_i $ot_t0 reboot"; return; fi
   ot_up
   if ot_is "$ot_rp" "$ot_rs"; then
-    # It has been running for a moment: time for its timer.
-    kill -USR1 "$ot_rp" 2>/dev/null
     ot_a="running $ot_i $ot_t0 $ot_u"
+    # It has been running for a moment: time for its timer.
+    ot_main && ot_arm "$1" "$ot_to"
     return
   fi
   if ot_res; then ot_a="done $ot_q"; return; fi
-  ot_x=
-  { read -r ot_x <"$ot_j/pid"; } 2>/dev/null
-  if [ -n "$ot_x" ]; then
-    if ot_is "\${ot_x%%.*}" "\${ot_x#*.}"; then ot_a="orphan $ot_i $ot_t0 $ot_u"; return; fi
+  if ot_main; then
+    if [ $ot_c -gt 0 ]; then
+      ot_a="orphan $ot_i $ot_t0 $ot_u"
+      ot_arm "$1" "$ot_to"
+      return
+    fi
   elif ot_members 0 "$1"; then
     ot_a="orphan $ot_i $ot_t0 $ot_u"
     return
@@ -364,9 +417,8 @@ ot_cancel() {
     orphan*)
       if [ ! -L "$ot_j/cancel" ]; then
         ln -s "$2" "$ot_j/cancel" 2>/dev/null
-        ot_c=0
-        [ -n "$ot_x" ] && ot_is "\${ot_x%%.*}" "\${ot_x#*.}" && ot_c=\${ot_x%%.*}
-        ( ot_end "$ot_c" "$1" || ot_left "$ot_j/left" ) </dev/null >/dev/null 2>&1 &
+        ot_main
+        ( trap - EXIT; ot_end "$ot_c" "$1" || ot_left "$ot_j/left" ) </dev/null >/dev/null 2>&1 &
         ot_kids="$ot_kids $!"
       fi
       ;;
@@ -394,8 +446,8 @@ ot_forget() {
   rm -rf "\${OT_B:?}/$1"
   ot_r ok
 }
-# The engine is gone: what it left running needs its timers. A supervisor that has not come to its gate dies of it, and then nothing has begun.
-trap '[ -z "$ot_kids" ] || kill -USR1 $ot_kids 2>/dev/null' EXIT
+# The engine is gone: what it left running needs its timers.
+trap ot_leave EXIT
 trap 'exit 1' TERM HUP
 OT_UMASK=$(umask)
 umask 077

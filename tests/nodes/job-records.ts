@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -51,8 +51,8 @@ export function describeJobs(shell: readonly string[]): void {
         await sleep(20);
       }
     };
-    const link = (job: string, name: string): string => readlinkSync(join(world.jobs, job, name));
-    const supervisor = (job: string): number => Number(link(job, 'go').split('.')[1]);
+    const gate = (job: string): string => readFileSync(join(world.jobs, job, 'go'), 'utf8');
+    const supervisor = (job: string): number => Number(gate(job).split('.')[1]);
     const command = (job: string): Promise<number> =>
       until(() => {
         const pid = Number(readFileSync(join(world.jobs, job, 'pid'), 'utf8').split('.')[0]);
@@ -76,10 +76,10 @@ export function describeJobs(shell: readonly string[]): void {
       world.close();
     });
 
-    it('keeps a gate that is a link short enough for any inode, and a result that is whole or none', async () => {
+    it('keeps a gate that says who passed it, and a result that is whole or none', async () => {
       await start('a', 'echo out; echo err >&2; exit 7');
       expect(await final('a')).toMatchObject({ kind: 'done', how: 'exit', code: 7 });
-      expect(Buffer.byteLength(link('a', 'go'))).toBeLessThan(60);
+      expect(gate('a')).toMatch(/^[0-9a-f]{16}-\d+\.\d+\.\d+\.\d+\n$/);
       const result = readFileSync(join(world.jobs, 'a', 'res'), 'utf8');
       expect(result).toMatch(/^[0-9a-f]{16}-\d+ \d+ e\.7\.\d+\n$/);
       expect(Buffer.byteLength(result)).toBeLessThan(60);
@@ -284,7 +284,7 @@ export function describeJobs(shell: readonly string[]): void {
       const folder = join(world.jobs, 'a');
       mkdirSync(folder, { recursive: true });
       // This process lives, but it was not started when the record says.
-      symlinkSync(`${session.incarnation}.${process.pid}.1.100`, join(folder, 'go'));
+      writeFileSync(join(folder, 'go'), `${session.incarnation}.${process.pid}.1.100\n`);
       expect((await lookAtJob(session, id('a'))).state).toMatchObject({ kind: 'dead', why: 'supervisor' });
 
       // A parent that never waits makes its child a zombie.
@@ -295,14 +295,30 @@ export function describeJobs(shell: readonly string[]): void {
       });
       const startTicks = readFileSync(`/proc/${zombie}/stat`, 'utf8').split(') ')[1]?.split(' ')[19];
       mkdirSync(join(world.jobs, 'z'), { recursive: true });
-      symlinkSync(`${session.incarnation}.${zombie}.${startTicks}.100`, join(world.jobs, 'z', 'go'));
+      writeFileSync(join(world.jobs, 'z', 'go'), `${session.incarnation}.${zombie}.${startTicks}.100\n`);
       expect((await lookAtJob(session, id('z'))).state).toMatchObject({ kind: 'dead' });
       parent.kill();
     });
 
+    it('knows whose a claim is that a full disk left empty', async () => {
+      await start('a', 'echo 1 >>"$W/runs"; sleep 0.5; exit 3');
+      await until(() => runs() === 1);
+      const pid = supervisor('a');
+      writeFileSync(join(world.jobs, 'a', 'go'), '');
+      expect((await lookAtJob(session, id('a'))).state.kind).toBe('running');
+      expect(await start('a', 'echo 2 >>"$W/runs"')).toEqual({ kind: 'exists' });
+      process.kill(pid, 'SIGKILL');
+      expect(await final('a')).toMatchObject({ kind: 'dead', why: 'supervisor', incarnation: session.incarnation });
+      expect(runs()).toBe(1);
+
+      mkdirSync(join(world.jobs, 'b'));
+      writeFileSync(join(world.jobs, 'b', 'go'), '');
+      expect((await lookAtJob(session, id('b'))).state.kind).toBe('closed');
+    });
+
     it('says reboot for a job of another incarnation', async () => {
       mkdirSync(join(world.jobs, 'a'), { recursive: true });
-      symlinkSync('0123456789abcdef-7.1.1.100', join(world.jobs, 'a', 'go'));
+      writeFileSync(join(world.jobs, 'a', 'go'), '0123456789abcdef-7.1.1.100\n');
       expect((await lookAtJob(session, id('a'))).state).toMatchObject({ kind: 'dead', why: 'reboot', incarnation: '0123456789abcdef-7' });
     });
 

@@ -321,8 +321,7 @@ describe('attempts', () => {
     const first = attend(1);
     const working = settle(runCommand(world.deps, commandInput(world, 'a', 'echo 1 >>runs; echo out; sleep 0.3'), first));
     await until(() => count('runs') === 1);
-    const { readlinkSync } = await import('node:fs');
-    process.kill(Number(readlinkSync(`${world.jobs}/${name('a').split('/')[1]}/go`).split('.')[1]), 'SIGKILL');
+    process.kill(Number(readFileSync(`${world.jobs}/${name('a').split('/')[1]}/go`, 'utf8').split('.')[1]), 'SIGKILL');
     const { result, failure } = await working;
     expect(result).toMatchObject({
       verdict: 'broken',
