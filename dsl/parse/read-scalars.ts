@@ -11,7 +11,7 @@ export function readBlockPlain(r: Reader, parentColumn: number): ScalarNode {
   let { end, stop, colon } = scanPlain(text, start, false);
   if (colon) throw giveUp(stop, 'a key and its value stand inside another value');
   const first = end - start <= 24 ? keyText(text, start, end) : text.slice(start, end);
-  const chunks: string[] = [];
+  let chunks: string[] | undefined;
   let parts: string[] | undefined;
   for (;;) {
     if (text.charCodeAt(stop) === HASH) {
@@ -31,10 +31,10 @@ export function readBlockPlain(r: Reader, parentColumn: number): ScalarNode {
     if (colon) throw giveUp(stop, 'a key cannot stand in the lines of a text');
     parts ??= [first];
     // Joined now and then: millions of short lines would keep millions of texts alive.
-    if (parts.length > 2000) chunks.push(parts.splice(0).join(''));
+    if (parts.length > 2000) (chunks ??= []).push(parts.splice(0).join(''));
     parts.push(gap === '' ? ' ' : '\n'.repeat(countLines(gap)), text.slice(contentAt, end));
   }
-  return parts ? scalar(r, chunks.join('') + parts.join(''), start, end) : plainScalar(r, first, start, end);
+  return parts ? scalar(r, (chunks?.join('') ?? '') + parts.join(''), start, end) : plainScalar(r, first, start, end);
 }
 
 function countLines(gap: string): number {
@@ -72,6 +72,11 @@ export function readQuoted(r: Reader, parentColumn: number): ScalarNode {
   const start = r.pos;
   const quote = text.charCodeAt(start);
   const double = quote === DOUBLE;
+  const simple = simpleEnd(text, start + 1, quote);
+  if (simple >= 0) {
+    r.pos = simple + 1;
+    return scalar(r, simple - start <= 24 ? keyText(text, start + 1, simple) : text.slice(start + 1, simple), start, simple + 1);
+  }
   const parts: string[] = [];
   let from = start + 1;
   let p = from;
@@ -116,6 +121,16 @@ export function readQuoted(r: Reader, parentColumn: number): ScalarNode {
       p++;
     }
   }
+}
+
+/** Offset of the closing quote of a text on one line without escapes; −1 when it is not so simple. */
+function simpleEnd(text: string, from: number, quote: number): number {
+  for (let p = from; p < text.length; p++) {
+    const c = text.charCodeAt(p);
+    if (c === quote) return quote === SINGLE && text.charCodeAt(p + 1) === SINGLE ? -1 : p;
+    if (c === LF || (c === BACKSLASH && quote === DOUBLE)) return -1;
+  }
+  return -1;
 }
 
 const folded = { blanks: 0 };

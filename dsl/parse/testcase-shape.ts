@@ -67,18 +67,18 @@ function checkSteps(all: readonly StepDefinition[], node: MapNode, context: Cont
       keyPlace(context, node.keyStarts[index] as number, 'steps'),
     );
   }
-  const seen = new Map<string, number>();
-  const visit = (list: readonly StepDefinition[]): void => {
-    for (const step of list) {
-      if (step.id !== undefined) {
-        const first = seen.get(step.id);
-        if (first === undefined) seen.set(step.id, step.location.line);
-        else duplicateId(context, step, first);
-      }
-      if (step.kind === 'parallel') visit(step.steps);
+  if (all.some((step) => step.id !== undefined || step.kind === 'parallel')) checkIds(all, new Map(), context);
+}
+
+function checkIds(all: readonly StepDefinition[], seen: Map<string, number>, context: Context): void {
+  for (const step of all) {
+    if (step.id !== undefined) {
+      const first = seen.get(step.id);
+      if (first === undefined) seen.set(step.id, step.location.line);
+      else duplicateId(context, step, first);
     }
-  };
-  visit(all);
+    if (step.kind === 'parallel') checkIds(step.steps, seen, context);
+  }
 }
 
 function duplicateId(context: Context, step: StepDefinition, line: number): void {
