@@ -27,7 +27,10 @@ const needs = {
   },
   // The binary is found or fetched by onetear itself, see client/processes/locate-temporal.ts.
   temporal: {
-    ready: () => onPath('temporal') || onPath('python3') || Boolean(process.env.ONETEAR_TEMPORAL_BIN),
+    ready: () =>
+      Boolean(process.env.ONETEAR_TEMPORAL_BIN) ||
+      onPath('temporal') ||
+      spawnSync('python3', ['-c', 'import ensurepip, venv'], { stdio: 'ignore' }).status === 0,
     packages: ['python3', 'python3-venv'],
   },
 };

@@ -14,10 +14,31 @@ const listed = (text) => text?.split(',').filter(Boolean) ?? [];
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const env = { ...process.env, ...(flags.long ? { ONETEAR_LONG: '1' } : {}) };
 
+const kinds = { checks: runChecks, vitest: runVitest, command: runCommand };
+const chosen = layers.filter(
+  (layer) =>
+    (flags.long || !layer.long) && (!flags.only || listed(flags.only).includes(layer.name)) && !listed(flags.skip).includes(layer.name),
+);
+
 setUp();
+await provideTemporal();
 const scratch = mkdtempSync(join(tmpdir(), 'onetear-test-'));
 const total = { passed: 0, failed: 0, skipped: 0 };
 const add = (counts) => Object.keys(total).forEach((key) => (total[key] += counts[key] ?? 0));
+
+/** Tests that start a server of their own use the binary that onetear itself finds or fetches; one install for all layers. */
+async function provideTemporal() {
+  if (env.ONETEAR_TEMPORAL_BIN || !chosen.some((layer) => layer.needs?.includes('temporal')) || missingNeed(['temporal'])) return;
+  const { locateTemporal } = await import('../dist/client/processes/locate-temporal.js');
+  const { resolveHome } = await import('../dist/activities/store/home-paths.js');
+  const onProgress = (text) => process.stderr.write(`${text}\n`);
+  try {
+    env.ONETEAR_TEMPORAL_BIN = (await locateTemporal({ home: resolveHome(env), env, onProgress })).path;
+  } catch (error) {
+    // The layers that need it will say so.
+    process.stderr.write(`${error.message}\n`);
+  }
+}
 
 function runChecks() {
   const checks = [
@@ -71,11 +92,6 @@ function runCommand(layer) {
   return counts;
 }
 
-const kinds = { checks: runChecks, vitest: runVitest, command: runCommand };
-const chosen = layers.filter(
-  (layer) =>
-    (flags.long || !layer.long) && (!flags.only || listed(flags.only).includes(layer.name)) && !listed(flags.skip).includes(layer.name),
-);
 try {
   for (const layer of chosen) {
     const reason = missingNeed(layer.needs);
