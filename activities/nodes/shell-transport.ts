@@ -30,6 +30,9 @@ export interface ShellTransport {
 /** Attaches a stream to a shell. Called once. */
 export type OpenTransport = (events: TransportEvents) => ShellTransport;
 
+/** Time for a shell to end by itself. */
+const END_MS = 2_000;
+
 /** A shell that is a child of this process, in a session of its own: `/bin/sh`, or a program that hands over to one elsewhere. */
 export function spawnTransport(argv: readonly string[], env: { readonly [name: string]: string }): OpenTransport {
   return ({ onOutput, onComplaint, onEnd }) => {
@@ -41,7 +44,10 @@ export function spawnTransport(argv: readonly string[], env: { readonly [name: s
       child.stdin?.destroy();
       child.stdout?.destroy();
       child.stderr?.destroy();
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+      // The end of its input lets the shell start the timers of what it leaves running; only one that hangs is killed.
+      setTimeout(() => {
+        if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+      }, END_MS).unref();
     };
     const end = (ending: TransportEnd): void => {
       if (!open) return;

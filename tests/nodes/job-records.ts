@@ -243,6 +243,17 @@ export function describeJobs(shell: readonly string[]): void {
       expect(await until(() => !lives(pid))).toBe(true);
     });
 
+    it('ends the command at a long timeout although the engine was gone before it had looked', async () => {
+      await start('a', 'echo 1 >>"$W/runs"; sleep 60', { timeoutMs: 4_000 });
+      await until(() => runs() === 1);
+      const pid = await command('a');
+      // As the death of a worker looks to the node: the end of the shell's input.
+      session.close();
+      await until(() => !lives(pid), 12_000);
+      session = await open();
+      expect(await final('a')).toMatchObject({ kind: 'done', how: 'timeout' });
+    }, 20_000);
+
     it('leaves background processes of a command alone when it ends by itself, and does not wait for them', async () => {
       await start('a', 'sleep 30 >/dev/null & echo $! >"$W/daemon"; exit 4');
       expect(await final('a', 3_000)).toMatchObject({ kind: 'done', code: 4 });
