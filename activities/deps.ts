@@ -1,3 +1,5 @@
+import type { Node } from '../dsl/model/node.ts';
+
 /** What every activity of this worker needs to know about its host. Passed once to the factories (`createRunCommand(deps)`, …). */
 export interface ActivityDeps {
   /** `$ONETEAR_HOME`, absolute. */
@@ -28,4 +30,6 @@ export interface NodeSettings {
   readonly shell?: readonly string[];
   /** Folder in which `onetear-<uid>` is made; default `/var/tmp`, then the home directory. */
   readonly jobRoot?: string;
+  /** Password that `sudo` on a node wants from the user that logged in there; `undefined` = none is known. Asked only when sudo asks. */
+  readonly sudoPassword?: (node: Node, user: string) => Promise<string | undefined>;
 }

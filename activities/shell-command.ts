@@ -15,8 +15,8 @@ export const shellCommand: Command<JobContext, Execution> = {
     if ([script, stdin, command.cwd ?? '', ...Object.values(env)].some((text) => text.includes('\0'))) {
       return { kind: 'not_run', code: 'refused', why: 'a NUL byte cannot stand in a command, its stdin, environment or working directory' };
     }
-    // The suite's folder may be closed to another user; such a command starts in that user's home.
-    const home = place.identity.user !== undefined || place.identity.sudo;
+    // The suite's folder is on this machine, and may be closed to another user; elsewhere a command starts in its user's home.
+    const home = place.node.connection !== 'local' || place.identity.user !== undefined || place.identity.sudo;
     const cwd = command.cwd ?? (home ? undefined : run.suiteDir);
     return runJob(place, {
       job: context.job,

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readRemote } from './job.ts';
+import { isNodeError } from './node-error.ts';
 import type { NodeSession } from './node-session.ts';
 
 /** One output stream of a finished try, wherever it lies. */
@@ -14,14 +15,22 @@ export interface Output {
 }
 
 const PIECE = 1024 * 1024;
-/** Through the stream bytes travel as hex in one line. */
-const REMOTE_PIECE = 256 * 1024;
+/** Through the stream bytes travel as text in one line. A power of two, so that the node can seek to every piece. */
+const REMOTE_PIECE = 512 * 1024;
 /** Up to this size one synchronous read is quicker than four trips through the thread pool. */
 const SMALL = 64 * 1024;
 
-/** Looks at a job's `out` or `err`. Call it after the end of the job is known, never before: else the last bytes may be missed. */
-export async function jobOutput(session: NodeSession, job: string, file: 'out' | 'err'): Promise<Output> {
-  return session.direct ? fileOutput(join(session.baseDir, job, file)) : remoteOutput(session, job, file);
+/**
+ * Looks at a job's `out` or `err`. Call it after the end of the job is known, never before: else the last bytes may be missed.
+ * `again`: a new session, when the one at hand is lost while the output is read.
+ */
+export async function jobOutput(
+  session: NodeSession,
+  job: string,
+  file: 'out' | 'err',
+  again?: () => Promise<NodeSession>,
+): Promise<Output> {
+  return session.direct ? fileOutput(join(session.baseDir, job, file)) : remoteOutput(session, job, file, again);
 }
 
 /** An output that is already in memory. */
@@ -94,19 +103,42 @@ function bufferOutput(buffer: Buffer): Output {
   };
 }
 
-async function remoteOutput(session: NodeSession, job: string, file: string): Promise<Output> {
+async function remoteOutput(session: NodeSession, job: string, file: string, again?: () => Promise<NodeSession>): Promise<Output> {
   const first = await readRemote(session, job, file, 0, REMOTE_PIECE);
   if (first.size <= first.bytes.length) return bufferOutput(first.bytes);
   const bytes = first.size;
+  let current = session;
+  /** A piece at its offset is the same whoever reads it, so a cut connection costs only time. */
+  const piece = async (at: number): Promise<Buffer> => {
+    const max = Math.min(REMOTE_PIECE, bytes - at);
+    for (;;) {
+      try {
+        // Always the same length: the node seeks in units of it. What was appended since is cut off.
+        return (await readRemote(current, job, file, at, REMOTE_PIECE)).bytes.subarray(0, max);
+      } catch (error) {
+        if (again === undefined || !isNodeError(error, 'NODE_STREAM_LOST')) throw error;
+        current = await again();
+      }
+    }
+  };
+  const ahead = (at: number): Promise<Buffer> => {
+    const coming = piece(at);
+    // Its failure is met where it is awaited, which may be never.
+    coming.catch(() => undefined);
+    return coming;
+  };
   return {
     bytes,
     async *chunks() {
+      // The next piece is on its way while this one is looked at: two in memory, never more.
+      let next = ahead(first.bytes.length);
       yield first.bytes;
       for (let at = first.bytes.length; at < bytes;) {
-        const next = await readRemote(session, job, file, at, Math.min(REMOTE_PIECE, bytes - at));
-        if (next.bytes.length === 0) throw new Error(`${file} of ${job} became shorter while it was read`);
-        at += next.bytes.length;
-        yield next.bytes;
+        const got = await next;
+        if (got.length === 0) throw new Error(`${file} of ${job} became shorter while it was read`);
+        at += got.length;
+        if (at < bytes) next = ahead(at);
+        yield got;
       }
     },
   };

@@ -5,10 +5,13 @@
  */
 export class NodeError extends Error {
   readonly code: NodeErrorCode;
-  constructor(code: NodeErrorCode, message: string) {
+  /** How long nobody should try again, ms: attempts that fail this way count against us at the other side. */
+  readonly holdMs: number;
+  constructor(code: NodeErrorCode, message: string, holdMs = 0) {
     super(message);
     this.name = 'NodeError';
     this.code = code;
+    this.holdMs = holdMs;
   }
 }
 

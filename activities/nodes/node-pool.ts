@@ -3,7 +3,13 @@ import { userInfo } from 'node:os';
 import type { Node } from '../../dsl/model/node.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { NodeError } from './node-error.ts';
-import { localEnvironment, openNodeSession, type NodeSession } from './node-session.ts';
+import { greetNode, localEnvironment, type NodeSession, type NodeSessionOptions } from './node-session.ts';
+import { containerRefusal, dockerArgv, kubectlArgv } from './container/container-argv.ts';
+import { REMOTE_SETUP } from './remote-setup.ts';
+import { createSessionSlot, type SessionSlot } from './session-slot.ts';
+import type { OpenTransport } from './shell-transport.ts';
+import { createSshConnections, type SshConnections } from './ssh/ssh-connections.ts';
+import { becomeUser, sshTransport } from './ssh/ssh-transport.ts';
 
 /** Whom a command runs as: parts of RenderedCommand. */
 export interface Identity {
@@ -32,57 +38,122 @@ export function nodePool(deps: ActivityDeps): NodePool {
 }
 
 function createNodePool(deps: ActivityDeps): NodePool {
-  const sessions = new Map<string, Promise<NodeSession>>();
+  const slots = new Map<string, SessionSlot>();
+  const connections = createSshConnections();
   return {
-    async session(node, identity, withinMs) {
-      if (node.connection !== 'local') {
-        throw new NodeError('NODE_NOT_SUPPORTED', `not supported yet: connection ${node.connection} (node ${node.name})`);
+    session(node, identity, withinMs) {
+      const key = JSON.stringify([...placeOf(node), identity.user ?? '', identity.sudo]);
+      let slot = slots.get(key);
+      if (slot === undefined) {
+        slot = createSessionSlot(async () => greetNode(await sessionOptions(deps, connections, node, identity)));
+        slots.set(key, slot);
       }
-      const key = `local ${identity.user ?? ''} ${String(identity.sudo)}`;
-      const known = sessions.get(key);
-      if (known !== undefined) {
-        const session = await known.catch(() => undefined);
-        if (session?.stream.open === true) return session;
-        // Whoever comes first opens it anew; the others find the new promise.
-        if (sessions.get(key) === known) sessions.delete(key);
-        return this.session(node, identity, withinMs);
-      }
-      const opening = openLocal(deps, identity, withinMs);
-      sessions.set(key, opening);
-      opening.catch(() => {
-        if (sessions.get(key) === opening) sessions.delete(key);
-      });
-      return opening;
+      return slot.session(withinMs);
     },
     close() {
-      for (const opening of sessions.values()) {
-        opening.then(
-          (session) => session.close(),
-          () => undefined,
-        );
-      }
-      sessions.clear();
+      for (const slot of slots.values()) slot.close();
+      slots.clear();
+      connections.close();
     },
   };
 }
 
-function openLocal(deps: ActivityDeps, identity: Identity, withinMs: number): Promise<NodeSession> {
+/** What makes two nodes the same machine, reached in the same way. */
+function placeOf(node: Node): readonly unknown[] {
+  if (node.connection === 'local') return ['local'];
+  const { kubectl_container, kubectl_namespace, kubectl_context } = node.vars;
+  return [
+    node.connection,
+    node.host,
+    node.port,
+    node.user,
+    node.ssh?.config,
+    node.ssh?.knownHosts,
+    kubectl_container,
+    kubectl_namespace,
+    kubectl_context,
+  ];
+}
+
+/** How to open a shell. Made anew for each attempt: a config or a key may have been corrected since. */
+async function sessionOptions(
+  deps: ActivityDeps,
+  connections: SshConnections,
+  node: Node,
+  identity: Identity,
+): Promise<NodeSessionOptions> {
+  switch (node.connection) {
+    case 'local':
+      return localOptions(deps, identity);
+    case 'ssh':
+      return remoteOptions(deps, {
+        argv: [],
+        connect: () => sshShell(deps, connections, node, identity),
+        refusal: (exitCode, said) => noShell(node, exitCode, said),
+      });
+    case 'docker':
+      return remoteOptions(deps, { argv: dockerArgv(node, identity), refusal: containerRefusal });
+    case 'kubectl':
+      return remoteOptions(deps, { argv: kubectlArgv(node, identity), refusal: containerRefusal });
+    default:
+      return node.connection satisfies never;
+  }
+}
+
+function remoteOptions(deps: ActivityDeps, more: Pick<NodeSessionOptions, 'argv' | 'connect' | 'refusal'>): NodeSessionOptions {
+  return {
+    shell: ['/bin/sh'],
+    // Of the program on this machine only: docker, kubectl and what they call need all of it. Nothing of it reaches the container.
+    env: environmentOfOurs(),
+    jobRoot: deps.nodes?.jobRoot ?? '/var/tmp',
+    direct: false,
+    connectWithinMs: 0,
+    setup: REMOTE_SETUP,
+    ...more,
+  };
+}
+
+function environmentOfOurs(): { readonly [name: string]: string } {
+  const env: { [name: string]: string } = {};
+  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env[name] = value;
+  return env;
+}
+
+async function sshShell(deps: ActivityDeps, connections: SshConnections, node: Node, identity: Identity): Promise<OpenTransport> {
+  const shell = await connections.shell(node);
+  const login = shell.connection.hop.user;
+  const user = identity.user ?? (identity.sudo ? 'root' : login);
+  if (user !== login) {
+    const password = async (): Promise<string | undefined> => deps.nodes?.sudoPassword?.(node, login);
+    await becomeUser(shell.channel, shell.connection, { user, password });
+  }
+  return sshTransport(shell);
+}
+
+/** A shell that ends by itself before it has answered is none; what it said is often the reason (nologin, a forced command). */
+function noShell(node: Node, exitCode: number, said: string): string | undefined {
+  // 255 is what a shell gets that is killed with its connection, for example by a shutdown.
+  if (exitCode === 255) return undefined;
+  return `no shell on ${node.name}: the login worked, but /bin/sh ended with exit ${exitCode}${said === '' ? '' : ` (${said})`}; the account needs a shell that can run programs`;
+}
+
+function localOptions(deps: ActivityDeps, identity: Identity): NodeSessionOptions {
   const shell = deps.nodes?.shell ?? ['/bin/sh'];
   const jobRoot = deps.nodes?.jobRoot ?? '/var/tmp';
   const me = userInfo();
   const user = identity.user ?? (identity.sudo ? 'root' : me.username);
   if (user === me.username) {
-    return openNodeSession({ argv: shell, shell, env: localEnvironment(), jobRoot, direct: true, connectWithinMs: withinMs });
+    return { argv: shell, shell, env: localEnvironment(), jobRoot, direct: true, connectWithinMs: 0 };
   }
   if (!/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(user)) throw new NodeError('NODE_REFUSED', `not a user name: ${JSON.stringify(user)}`);
-  return openNodeSession({
+  return {
     argv: me.uid === 0 ? becomeAsRoot(user, shell) : ['sudo', '-n', '-H', '-u', user, '--', ...shell],
     shell,
     env: localEnvironment({ name: user }),
     jobRoot,
     direct: false,
-    connectWithinMs: withinMs,
-  });
+    connectWithinMs: 0,
+  };
 }
 
 /**

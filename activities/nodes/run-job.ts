@@ -5,7 +5,7 @@ import type { Node } from '../../dsl/model/node.ts';
 import { type Attendance, detached } from '../attendance.ts';
 import { cancelJob, type JobEnd, type JobLook, type JobSpec, lookAtJob, loseJob, parseEnd, readJobText, startJob } from './job.ts';
 import { jobOutput, type Output, textOutput } from './job-output.ts';
-import { isNodeError } from './node-error.ts';
+import { isNodeError, NodeError } from './node-error.ts';
 import type { Identity, NodePool } from './node-pool.ts';
 import type { NodeSession } from './node-session.ts';
 
@@ -68,10 +68,15 @@ export async function runJob(place: JobPlace, spec: JobSpec): Promise<JobOutcome
   let lookMs = LOOK_FIRST_MS;
   let session: NodeSession;
   try {
-    session = await place.pool.session(place.node, place.identity, place.node.connectWithinMs);
+    const opened = await openSession(place, started ? spec.timeoutMs + place.node.connectWithinMs : place.node.connectWithinMs, started);
+    if (opened === undefined) return CANCELLED_BEFORE;
+    session = opened;
   } catch (error) {
     return unusable(error, place, started, spec.job);
   }
+  const openedAt = performance.now();
+  /** Incarnation that was asked to start it and has not answered: it may have done so. */
+  let asked: string | undefined;
   // The limit is set once, from the start of this attempt: a request that is stuck on its way must not act when nobody waits any more.
   const notAfter = session.uptimeTicks() + Math.ceil(place.node.connectWithinMs / 10);
   let reported = false;
@@ -81,11 +86,14 @@ export async function runJob(place: JobPlace, spec: JobSpec): Promise<JobOutcome
       if (!started) {
         if (attendance.stopped() === 'detach') throw detached();
         if (attendance.stopped() === 'cancel') return await finish(session, place, spec, await cancelJob(session, spec.job, 'cancel'));
+        const askedBefore = asked !== undefined;
+        asked = session.incarnation;
         const answer = await startJob(session, spec, notAfter);
-        if (answer.kind === 'fenced')
+        if (answer.kind === 'fenced' && !askedBefore)
           return { kind: 'not_run', code: 'refused', why: `start refused on ${place.node.name}: ${answer.why}` };
+        // A fence after an unanswered start says nothing about that start; the records do.
         started = true;
-        place.onStarted?.(spec.job);
+        if (answer.kind !== 'fenced') place.onStarted?.(spec.job);
         reported = answer.kind === 'started';
       }
       const end = await waitForEnd(session, spec.job, attendance, reported ? CHECK_MS : lookMs);
@@ -111,12 +119,50 @@ export async function runJob(place: JobPlace, spec: JobSpec): Promise<JobOutcome
         throw error;
       }
       reported = false;
+      const mayRun = started || asked !== undefined;
+      // What runs is worth waiting for as long as it may run.
+      const leftMs = mayRun ? Math.max(0, spec.timeoutMs - (performance.now() - openedAt)) : 0;
       try {
-        session = await place.pool.session(place.node, place.identity, place.node.connectWithinMs);
+        const opened = await openSession(place, leftMs + place.node.connectWithinMs, mayRun);
+        if (opened === undefined) return CANCELLED_BEFORE;
+        session = opened;
       } catch (reopening) {
-        return unusable(reopening, place, started, spec.job);
+        return unusable(reopening, place, mayRun, spec.job);
       }
+      // Another incarnation cannot know what the one before it was asked: its records may be gone. Only looking is safe.
+      if (asked !== undefined && asked !== session.incarnation) started = true;
     }
+  }
+}
+
+const CANCELLED_BEFORE: JobOutcome = { kind: 'not_run', code: 'cancelled', why: 'cancelled before it started' };
+
+/**
+ * A session within the time, as long as the attempt is not to stop: throws `detached` then. A cancel of what has not begun needs no node
+ * (`undefined`); a cancel of what may run is still taken to the node, for as long as its `connectWithinMs` from now.
+ */
+async function openSession(place: JobPlace, withinMs: number, mayRun: boolean): Promise<NodeSession | undefined> {
+  const { attendance, node } = place;
+  const opening = place.pool.session(node, place.identity, withinMs);
+  let forget = (): void => undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const stop = new Promise<void>((resolve) => {
+    forget = attendance.onStop(resolve);
+  });
+  try {
+    const first = await Promise.race([opening, stop]);
+    if (first !== undefined) return first;
+    if (attendance.stopped() === 'detach') throw detached();
+    if (!mayRun) return undefined;
+    const over = new Promise<never>((_, reject) => {
+      timer = setTimeout(reject, node.connectWithinMs, new NodeError('NODE_UNREACHABLE', 'it could not be reached to cancel the command'));
+    });
+    return await Promise.race([opening, over]);
+  } finally {
+    forget();
+    clearTimeout(timer);
+    // Whoever still waits for it sees its failure.
+    opening.catch(() => undefined);
   }
 }
 
@@ -146,7 +192,7 @@ async function finish(session: NodeSession, place: JobPlace, spec: JobSpec, look
     case 'done':
       return ended(session, place, spec.job, look);
     case 'closed':
-      return { kind: 'not_run', code: 'cancelled', why: 'cancelled before it started' };
+      return CANCELLED_BEFORE;
     case 'dead': {
       // Recorded before anyone is told: no later attempt may find another answer.
       const closed = await loseJob(session, spec.job, state.why);
@@ -171,7 +217,8 @@ async function ended(session: NodeSession, place: JobPlace, job: string, look: J
   const state = look.state as { readonly kind: 'done' } & JobEnd;
   if (look.noCwd)
     return { kind: 'not_run', code: 'cwd', why: `the working directory does not exist on ${place.node.name} or cannot be entered` };
-  const [stdout, stderr] = await Promise.all([jobOutput(session, job, 'out'), jobOutput(session, job, 'err')]);
+  const again = (): Promise<NodeSession> => place.pool.session(place.node, place.identity, place.node.connectWithinMs);
+  const [stdout, stderr] = await Promise.all([jobOutput(session, job, 'out', again), jobOutput(session, job, 'err', again)]);
   const left = look.survivors ? await readJobText(session, job, 'left') : '';
   return {
     kind: 'ended',
@@ -224,16 +271,19 @@ const LOST: { readonly [code: string]: string } = {
 
 function unusable(error: unknown, place: JobPlace, started: boolean, job: string): JobOutcome {
   if (!isNodeError(error)) throw error;
-  if (error.code === 'NODE_STREAM_LOST' || error.code === 'NODE_UNREACHABLE') {
-    if (!started) return { kind: 'not_run', code: 'unreachable', why: `node ${place.node.name} cannot be reached: ${error.message}` };
+  const unreachable = error.code === 'NODE_STREAM_LOST' || error.code === 'NODE_UNREACHABLE';
+  if (started) {
+    // Also when the node refuses us now, a changed key say: what has begun is not known to have ended.
     const none = textOutput('');
+    const trouble = unreachable ? 'cannot be reached any more' : 'refuses us now';
     return {
       kind: 'lost',
-      why: `command lost: node ${place.node.name} cannot be reached any more: ${error.message} (${job})`,
+      why: `command lost: node ${place.node.name} ${trouble}: ${error.message} (${job})`,
       stdout: none,
       stderr: none,
       incarnation: '',
     };
   }
+  if (unreachable) return { kind: 'not_run', code: 'unreachable', why: `node ${place.node.name} cannot be reached: ${error.message}` };
   return { kind: 'not_run', code: 'refused', why: `${place.node.name}: ${error.message}` };
 }

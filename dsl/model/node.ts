@@ -15,6 +15,8 @@ export interface Node {
   readonly vars: ValueMap;
   /** How long a step waits for the node to be reachable before it is broken; default 30,000. */
   readonly connectWithinMs: number;
+  /** Files of ssh that the suite or `start --ssh-config` names, absolute, on the worker's machine; absent = the user's own. */
+  readonly ssh?: { readonly config?: string; readonly knownHosts?: string };
 }
 
 /** How many of the selected nodes are taken. */
