@@ -106,12 +106,11 @@ describe('run: module', () => {
     const { result } = await settle(
       runCommand(world.deps, commandInput(world, 't', '', { command: shell('', { run: 'module', file: 't.ts' }) }), attend()),
     );
-    if (typeScriptFlags(process.versions.node) === undefined) {
-      expect(result).toMatchObject({
-        verdict: 'broken',
-        reason: expect.stringMatching(/TypeScript modules need Node 22\.6 or later/) as unknown,
-      });
-    } else expect(result).toMatchObject({ verdict: 'passed', stdout: { text: 'object' } });
+    const expected =
+      typeScriptFlags(process.versions.node) === undefined
+        ? { verdict: 'broken', reason: expect.stringMatching(/TypeScript modules need Node 22\.6 or later/) as unknown }
+        : { verdict: 'passed', stdout: { text: 'object' } };
+    expect(result).toMatchObject(expected);
     expect(typeScriptFlags('20.20.2')).toBeUndefined();
     expect(typeScriptFlags('22.6.0')).toContain('--experimental-strip-types');
     expect(typeScriptFlags('24.1.0')).not.toContain('--experimental-strip-types');

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -45,7 +45,15 @@ export function makeWorld(shell: readonly string[] = ['/bin/sh']): World {
     read: (name) => readFileSync(join(root, name), 'utf8'),
     close() {
       nodePool(deps).close();
-      rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+      // A supervisor may still be writing its record.
+      for (let turn = 0; existsSync(root) && turn < 50; turn++) {
+        try {
+          rmSync(root, { recursive: true, force: true });
+        } catch (error) {
+          if (!['ENOTEMPTY', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+        }
+      }
     },
   };
 }
