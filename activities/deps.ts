@@ -1,4 +1,5 @@
 import type { Node } from '../dsl/model/node.ts';
+import type { SecretSource } from './secrets/run-secrets.ts';
 
 /** What every activity of this worker needs to know about its host. Passed once to the factories (`createRunCommand(deps)`, …). */
 export interface ActivityDeps {
@@ -9,6 +10,10 @@ export interface ActivityDeps {
   /** Stable id of this host (see the host id file of the home). */
   readonly hostId: string;
   readonly log: ActivityLog;
+  /** Where this worker gets secrets that the starter of a run did not leave on this host; absent = nowhere. */
+  readonly secrets?: SecretSource;
+  /** Which server this worker works for; absent = leftovers of secrets are not looked after. */
+  readonly server?: { readonly queue: string; readonly address: string; readonly namespace: string };
   /** Overrides of how this host runs node shells; only tests and unusual hosts set them. */
   readonly nodes?: NodeSettings;
 }

@@ -17,8 +17,11 @@ import type { Execution } from './history/decode-history.ts';
 import { fetchFacts, historyJson } from './history/fetch-facts.ts';
 import { forgetJobs } from './nodes/job.ts';
 import { nodePool } from './nodes/node-pool.ts';
+import { forgetSecrets } from './secrets/run-secrets.ts';
+import { sweepSecrets } from './secrets/sweep-secrets.ts';
 import type { HomePaths } from './store/home-paths.ts';
 import { homePaths } from './store/home-paths.ts';
+import { removeRunSecrets } from './store/run-secrets-file.ts';
 import { listAttempts, writeHistory, writeRunRecord, writeTestcaseRecord } from './store/run-store.ts';
 import { writeReports } from './store/write-reports.ts';
 
@@ -27,7 +30,7 @@ const FORGET_WITHIN_MS = 5_000;
 
 /**
  * Activity `finalizeRun`, the last of a run: completes the records, writes the run's own record and all reports, and forgets the run's
- * jobs on its nodes. Every file is a pure function of histories and of its input, whole or not there: if this process dies at any line,
+ * jobs on its nodes and its secrets. Every file is a pure function of histories and of its input, whole or not there: if this process dies at any line,
  * the next attempt writes the same files again. What cannot be cleaned on a node is logged, never the end of a run.
  */
 export function createFinalizeRun(deps: ActivityDeps): (input: FinalizeRunInput) => Promise<void> {
@@ -44,6 +47,7 @@ export function createFinalizeRun(deps: ActivityDeps): (input: FinalizeRunInput)
     const { missing } = await writeReports({ home, storeDir: deps.storeDir, run: record, resultsDir: input.run.resultsDir, beat });
     for (const path of missing) deps.log.warn('the store has lost an output', { run: input.run.run, path });
     await forgetRun(deps, input);
+    await removeSecrets(deps, context.client, input);
   };
 }
 
@@ -120,6 +124,19 @@ function finishedRun(input: FinalizeRunInput, suite: WorkflowFacts): FinishedRun
     steps: stepRecords(suite.facts),
     finished: runFinished(result, run.resultsDir),
   } satisfies RunRecord;
+}
+
+/** An owed recovery, and the next iteration of a soak, still need them: those are swept when the run is over. */
+async function removeSecrets(deps: ActivityDeps, client: Client, { run, result }: FinalizeRunInput): Promise<void> {
+  try {
+    if (result.recovery !== 'owed' && run.iteration === undefined) {
+      removeRunSecrets(homePaths(deps.homeDir), run.run);
+      forgetSecrets(deps, run.run);
+    }
+    await sweepSecrets(deps, client);
+  } catch (error) {
+    deps.log.warn('secrets of runs that are over were not swept', { run: run.run, error: String(error) });
+  }
 }
 
 /** Owed recovery still needs its jobs: the fault's workflow goes on after the run. */

@@ -4,13 +4,14 @@ import { createFinalizeRun } from './finalize-run.ts';
 import { createFinalizeTestcases } from './finalize-testcases.ts';
 import { createHello } from './hello.ts';
 import { createRecoverFault } from './recover-fault.ts';
+import { guardActivities } from './secrets/guard-activities.ts';
 import { createRunCommand } from './run-command.ts';
 import { createSampleCommand } from './sample-command.ts';
 import { createWatchOwner } from './watch-owner.ts';
 
 /** All activities of a worker, under the names that workflows call; made once per process. */
 export function createActivities(deps: ActivityDeps): Activities {
-  return {
+  return guardActivities(deps, {
     hello: createHello(deps),
     runCommand: createRunCommand(deps),
     sampleCommand: createSampleCommand(deps),
@@ -18,5 +19,5 @@ export function createActivities(deps: ActivityDeps): Activities {
     watchOwner: createWatchOwner(deps),
     finalizeTestcases: createFinalizeTestcases(deps),
     finalizeRun: createFinalizeRun(deps),
-  };
+  });
 }

@@ -8,7 +8,8 @@ import { jobName } from './nodes/job-name.ts';
 import { isNodeError } from './nodes/node-error.ts';
 import { nodePool } from './nodes/node-pool.ts';
 import type { NodeSession } from './nodes/node-session.ts';
-import { hostOf, runType, wasCancelled } from './run-types.ts';
+import { execute, hostOf, wasCancelled } from './run-types.ts';
+import { prepareCommand } from './secrets/prepare-command.ts';
 import { takeSamples } from './take-samples.ts';
 
 /** How many earlier recoveries are looked at: older ones have ended long ago. */
@@ -39,12 +40,14 @@ async function recoverOnce(deps: ActivityDeps, input: RecoverInput, attendance: 
   const base = jobName(input.run, input.address, node.name);
   const number = await unfinished(deps, input, attendance, base);
   const job = `${base}.r${number ?? attendance.attempt}`;
-  const execution = await runType(command.run).execute({
+  // An undo must not wait for a secret that it does not use.
+  const prepared = await prepareCommand(deps, input.run, command, true);
+  const execution = await execute(prepared, {
     place: { pool: nodePool(deps), ...hostOf(node, command), attendance, begin: number === undefined ? 'start' : 'attach' },
     job,
     run: input.run,
     address: input.address,
-    command,
+    command: prepared.command,
     number: number ?? attendance.attempt,
     timeoutMs: input.timeoutMs,
     scope: input.scope,
@@ -59,6 +62,7 @@ async function recoverOnce(deps: ActivityDeps, input: RecoverInput, attendance: 
     hashStdout: false,
     badVerdict: 'failed' as const,
     storeDir: deps.storeDir,
+    masker: prepared.masker,
   };
   const { result } = await judgeTry(execution, rules, { tries: attendance.attempt, earlierTries: [] });
   if (wasCancelled(execution)) throw cancelled(result);

@@ -9,7 +9,9 @@ import { jobName } from './nodes/job-name.ts';
 import { isNodeError } from './nodes/node-error.ts';
 import { nodePool } from './nodes/node-pool.ts';
 import type { NodeSession } from './nodes/node-session.ts';
-import { hostOf, runType, wasCancelled } from './run-types.ts';
+import { execute, hostOf, wasCancelled } from './run-types.ts';
+import type { Masker } from './secrets/masker.ts';
+import { prepareCommand } from './secrets/prepare-command.ts';
 
 /**
  * Activity `runCommand`: one command on one node, with the tries its user allowed.
@@ -41,17 +43,18 @@ async function runTry(
   const job = `${base}.t${number}`;
   const host = hostOf(input.node, input.command);
   const pool = nodePool(deps);
-  const execution = await runType(input.command.run).execute({
+  const prepared = await prepareCommand(deps, input.run, input.command);
+  const execution = await execute(prepared, {
     place: { pool, ...host, attendance, begin, onStarted },
     job,
     run: input.run,
     address: input.address,
-    command: input.command,
+    command: prepared.command,
     number,
     timeoutMs: input.timeoutMs,
     scope: input.scope,
   });
-  const judgement = await judgeTry(execution, rulesOf(deps, input), { tries: number, earlierTries });
+  const judgement = await judgeTry(execution, rulesOf(deps, input, prepared.masker), { tries: number, earlierTries });
   const { result } = judgement;
   if (result.verdict === 'passed') return result;
   if (wasCancelled(execution)) throw cancelled(result);
@@ -128,7 +131,7 @@ function delayAfter(number: number, retry: RetryPolicy): number {
   return Math.min(retry.delayMs * retry.backoff ** (number - 1), retry.maxDelayMs);
 }
 
-function rulesOf(deps: ActivityDeps, input: RunCommandInput): JudgeRules {
+function rulesOf(deps: ActivityDeps, input: RunCommandInput, masker: Masker | undefined): JudgeRules {
   return {
     node: input.node.name,
     expect: input.expect,
@@ -139,5 +142,6 @@ function rulesOf(deps: ActivityDeps, input: RunCommandInput): JudgeRules {
     hashStdout: input.hashStdout,
     badVerdict: input.badVerdict,
     storeDir: deps.storeDir,
+    masker,
   };
 }

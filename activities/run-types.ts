@@ -6,6 +6,7 @@ import type { RenderedCommand, RunInfo, StepAddress } from '../dsl/model/workflo
 import { moduleCommand } from './module/module-command.ts';
 import type { Identity } from './nodes/node-pool.ts';
 import type { JobOutcome, JobPlace } from './nodes/run-job.ts';
+import type { PreparedCommand } from './secrets/prepare-command.ts';
 import { shellCommand } from './shell-command.ts';
 
 /** What a run type of the engine is told to execute: one job, on one node. */
@@ -44,6 +45,12 @@ export function runType(type: RunType): Command<JobContext, Execution> {
       execute: async () => ({ kind: 'not_run', code: 'refused', why: `not supported yet: run: ${type}` }),
     }
   );
+}
+
+/** Executes a prepared command; one whose secrets are not known here does not run. */
+export async function execute(prepared: PreparedCommand, context: JobContext): Promise<Execution> {
+  if (prepared.problem !== undefined) return { kind: 'not_run', code: 'refused', why: prepared.problem };
+  return runType(context.command.run).execute(context);
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Command } from '../dsl/model/command.ts';
 import { jobEnvironment } from './job-environment.ts';
 import { jobPrelude } from './nodes/job-prelude.ts';
 import { runJob } from './nodes/run-job.ts';
+import { carriesSecrets } from './secrets/prepare-command.ts';
 import { shellWord } from './nodes/shell-word.ts';
 import type { Execution, JobContext } from './run-types.ts';
 
@@ -22,7 +23,7 @@ export const shellCommand: Command<JobContext, Execution> = {
       job: context.job,
       runner: typeof command.cmd === 'string' ? command.shell : 'sh',
       script,
-      prelude: jobPrelude(context.job, env, cwd),
+      prelude: jobPrelude(context.job, env, cwd, { once: carriesSecrets(command) }),
       stdin,
       timeoutMs: context.timeoutMs,
     });

@@ -8,7 +8,9 @@ import type { ActivityDeps } from './deps.ts';
 import { reasonOf } from './judge/check-block.ts';
 import { blank, examineTry, type Examination, type JudgeRules, timeoutReason } from './judge/judge-try.ts';
 import { nodePool } from './nodes/node-pool.ts';
-import { type Execution, hostOf, RUN_TYPES, runType, wasCancelled } from './run-types.ts';
+import { execute, type Execution, hostOf, RUN_TYPES, wasCancelled } from './run-types.ts';
+import type { Masker } from './secrets/masker.ts';
+import { prepareCommand, type PreparedCommand } from './secrets/prepare-command.ts';
 
 /** Samples of one command on one node within a window. */
 export interface Series extends Pick<
@@ -62,8 +64,9 @@ export async function takeSamples(deps: ActivityDeps, series: Series, attendance
     const usedMs = await elapsedMs();
     // What would be true only after the window is not true within it; a second is given for a command that is as quick as commands are.
     const timeoutMs = mode === 'until' ? Math.min(series.timeoutMs, Math.max(series.windowMs - usedMs, 1_000)) : series.timeoutMs;
-    const rules = rulesOf(deps, series, timeoutMs);
-    const execution = await execute(deps, series, attendance, next, timeoutMs);
+    const prepared = await prepareCommand(deps, series.run, series.command);
+    const rules = rulesOf(deps, series, timeoutMs, prepared.masker);
+    const execution = await takeSample(deps, series, prepared, attendance, next, timeoutMs);
     const seen = await examineTry(execution, rules, { tries: taken + 1, earlierTries: [] }, mode !== 'never');
     if (wasCancelled(execution)) throw cancelled(broken(seen.result, 'cancelled', { taken, unknown }));
     taken += 1;
@@ -116,13 +119,20 @@ async function openSession(deps: ActivityDeps, series: Series) {
     .catch(() => undefined);
 }
 
-async function execute(deps: ActivityDeps, series: Series, attendance: Attendance, number: number, timeoutMs: number): Promise<Execution> {
-  return runType(series.command.run).execute({
+async function takeSample(
+  deps: ActivityDeps,
+  series: Series,
+  prepared: PreparedCommand,
+  attendance: Attendance,
+  number: number,
+  timeoutMs: number,
+): Promise<Execution> {
+  return execute(prepared, {
     place: { pool: nodePool(deps), ...hostOf(series.node, series.command), attendance, begin: 'start' },
     job: `${series.prefix}${number}`,
     run: series.run,
     address: series.address,
-    command: series.command,
+    command: prepared.command,
     number,
     timeoutMs,
     scope: series.scope,
@@ -159,7 +169,7 @@ function broken(result: Omit<NodeResult, 'verdict' | 'reason'>, reason: string, 
   return { ...result, verdict: 'broken', reason, samples };
 }
 
-function rulesOf(deps: ActivityDeps, series: Series, timeoutMs: number): JudgeRules {
+function rulesOf(deps: ActivityDeps, series: Series, timeoutMs: number, masker: Masker | undefined): JudgeRules {
   return {
     node: series.node.name,
     expect: series.match,
@@ -170,5 +180,6 @@ function rulesOf(deps: ActivityDeps, series: Series, timeoutMs: number): JudgeRu
     hashStdout: false,
     badVerdict: series.badVerdict,
     storeDir: deps.storeDir,
+    masker,
   };
 }

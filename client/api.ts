@@ -8,6 +8,7 @@ import type { TailedWorkflow } from './follow/history-tail.ts';
 import { createServerLink, type LinkState } from './follow/server-link.ts';
 import { homeOf } from './home.ts';
 import { launchRun } from './launch-run.ts';
+import { readSecrets, withoutSecrets } from './run-secrets.ts';
 import { drawSeed, loadValidPlan } from './load-plan.ts';
 import { openServer, reviveKeeper, type OpenServer, type ServerChoice } from './open-server.ts';
 import { recordedEvents } from './recorded-events.ts';
@@ -27,6 +28,8 @@ export interface StartSuiteOptions extends SuiteOptions, ConnectionOptions {
   readonly results?: string;
   /** False = start no worker here. */
   readonly worker?: boolean;
+  /** `NAME=VALUE` lines: values of the suite's secrets; else those of `env`. */
+  readonly secretsFile?: string;
 }
 
 /** A run that goes on whether or not somebody looks. */
@@ -53,9 +56,10 @@ export async function startSuite(file: string, options: StartSuiteOptions = {}, 
   const loaded = await loadValidPlan(file, options, io, { execute: true, seed: options.seed ?? drawSeed() });
   if (loaded.plan.cells.length === 0) throw nothingSelected(file);
   const choice = { ...options, worker: options.worker !== false };
-  const server = await openServer(choice, io, onMessage);
+  const secrets = readSecrets(loaded.plan.secrets, options.secretsFile, io);
+  const server = await openServer(choice, withoutSecrets(io, loaded.plan.secrets), onMessage);
   const run = newRunId();
-  const { info, root } = await launchRun({ run, file, loaded, options, server }, io);
+  const { info, root } = await launchRun({ run, file, loaded, options, server, secrets }, io);
   return handleOf(run, info.resultsDir, root, server, choice, io, onMessage);
 }
 

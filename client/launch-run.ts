@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { removeRunSecrets, writeRunSecrets } from '../activities/store/run-secrets-file.ts';
 import { writeRunRecord } from '../activities/store/run-store.ts';
 import type { Plan } from '../dsl/model/plan.ts';
 import type { RunInfo } from '../dsl/model/workflow-io.ts';
@@ -10,14 +11,16 @@ import { homeOf } from './home.ts';
 import type { LoadedPlan } from './load-plan.ts';
 import type { OpenServer } from './open-server.ts';
 import { writeRunRequest } from './run-request.ts';
-import { prepareResultsDir, runInfo, runningRecord, startSuiteWorkflow } from './start-run.ts';
+import { prepareResultsDir, runInfo, runningRecord, startSuiteWorkflow, suiteWorkflowId } from './start-run.ts';
 
 export interface RunToLaunch {
   readonly run: string;
   readonly file: string;
   readonly loaded: LoadedPlan & { readonly plan: Plan };
-  readonly options: SuiteOptions & { readonly results?: string };
+  readonly options: SuiteOptions & { readonly results?: string; readonly secretsFile?: string };
   readonly server: OpenServer;
+  /** Values of the suite's secrets, all of them. */
+  readonly secrets: ReadonlyMap<string, string>;
 }
 
 export interface LaunchedRun {
@@ -28,9 +31,9 @@ export interface LaunchedRun {
 
 /**
  * Writes the record, then starts the workflow: a run that exists can always be found by `runs`. Dies between the two:
- * a record without a workflow stays, and `watch` says so. When the server refuses, the record is taken back.
+ * a record without a workflow stays, and `watch` says so; the secrets file is swept by a worker of this host. When the server refuses, the record is taken back.
  */
-export async function launchRun({ run, file, loaded, options, server }: RunToLaunch, io: CliIo): Promise<LaunchedRun> {
+export async function launchRun({ run, file, loaded, options, server, secrets }: RunToLaunch, io: CliIo): Promise<LaunchedRun> {
   const { plan, suiteDir, texts } = loaded;
   const home = homeOf(io);
   const runDir = join(home.runsDir, run);
@@ -38,14 +41,25 @@ export async function launchRun({ run, file, loaded, options, server }: RunToLau
   const resultsDir = prepareResultsDir(options.results, run, io.cwd);
   const info = runInfo({ run, plan, suiteDir, resultsDir }, server);
   const { env, param, k, m, cell, limit, x, maxfail, shard } = options;
+  const secretsFile = options.secretsFile === undefined ? undefined : resolve(io.cwd, options.secretsFile);
   const kept = Object.fromEntries(
-    Object.entries({ env, param, k, m, cell, limit, x, maxfail, shard }).filter(([, value]) => value !== undefined),
+    Object.entries({ env, param, k, m, cell, limit, x, maxfail, shard, secretsFile }).filter(([, value]) => value !== undefined),
   );
   writeRunRequest(runDir, { v: 1, file, suiteDir, texts, seed: plan.seed, options: kept });
   await writeRunRecord(home, runningRecord(info, plan, startedAt));
   try {
+    if (secrets.size > 0) {
+      writeRunSecrets(home, {
+        v: 1,
+        run,
+        workflowId: suiteWorkflowId(info.slug, run),
+        server: { queue: info.queues.main, address: server.address, namespace: server.namespace },
+        values: Object.fromEntries(secrets),
+      });
+    }
     return { info, root: await startSuiteWorkflow(server, info, plan), startedAt };
   } catch (error) {
+    removeRunSecrets(home, run);
     rmSync(runDir, { recursive: true, force: true });
     throw error;
   }

@@ -18,6 +18,8 @@ export interface OpenServer extends LinkedServer {
   /** Base URL of the Web UI, when known. */
   readonly ui: string | undefined;
   readonly queues: Endpoint['queues'];
+  /** `host:port` */
+  readonly address: string;
   /** False: workflows must not set search attributes. */
   readonly searchAttributes: boolean;
 }
@@ -38,6 +40,7 @@ export async function openServer(choice: ServerChoice, io: CliIo, onProgress: (t
     namespace: endpoint.namespace,
     ui: endpoint.uiUrl ?? undefined,
     queues: endpoint.queues,
+    address: endpoint.address,
     searchAttributes: endpoint.searchAttributes,
   };
 }

@@ -54,6 +54,7 @@ export function runInfo({ run, plan, suiteDir, resultsDir }: RunToStart, server:
     engine: readBuildInfo(),
     ...(server.ui === undefined ? {} : { ui: server.ui }),
     namespace: server.namespace,
+    ...(plan.secrets.length > 0 && { secrets: plan.secrets }),
   };
 }
 

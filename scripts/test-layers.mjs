@@ -17,6 +17,7 @@ export const layers = [
   { name: 'workflows', kind: 'vitest', folders: ['tests/workflows'], needs: ['temporal'] },
   { name: 'processes', kind: 'vitest', folders: ['tests/processes'], needs: ['temporal'] },
   { name: 'cli', kind: 'vitest', folders: ['tests/cli'], needs: ['temporal'] },
+  { name: 'secrets', kind: 'vitest', folders: ['tests/secrets'], needs: ['temporal'] },
   { name: 'crash', kind: 'vitest', folders: ['tests/crash'], needs: ['temporal'] },
   { name: 'conformance', kind: 'command', command: ['scripts/conformance.mjs'], needs: ['temporal', 'python'] },
   { name: 'examples', kind: 'vitest', folders: ['tests/examples'], needs: ['temporal', 'repmgr'] },

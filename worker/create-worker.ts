@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
+import type { ActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
 import { readHostId } from '../activities/store/host-id.ts';
 import { homePaths } from '../activities/store/home-paths.ts';
@@ -43,6 +44,28 @@ export async function connectWorker(settings: ConnectionSettings): Promise<Nativ
   }
 }
 
+/** What the activities of this process share. */
+export function activityDeps(config: WorkerConfig, server: { readonly address: string; readonly namespace: string }): ActivityDeps {
+  const paths = homePaths(config.home);
+  return {
+    homeDir: paths.home,
+    storeDir: process.env['ONETEAR_STORE'] || paths.storeDir,
+    hostId: readHostId(paths.hostIdFile),
+    log: {
+      debug: (message, fields) => logLine('DEBUG', message, fields),
+      info: (message, fields) => logLine('INFO', message, fields),
+      warn: (message, fields) => logLine('WARN', message, fields),
+      error: (message, fields) => logLine('ERROR', message, fields),
+    },
+    secrets: {
+      env: process.env,
+      ...(config.secretsFile === undefined ? {} : { file: config.secretsFile }),
+      ...(config.secretsProgram === undefined ? {} : { program: config.secretsProgram }),
+    },
+    server: { queue: config.queues.main, address: server.address, namespace: server.namespace },
+  };
+}
+
 /**
  * The workers of one process on one connection: main queue (workflows and activities), host queue (activities) unless it is the same, and
  * control queue (activities) with slots of its own, so that steps can never starve recovery.
@@ -50,29 +73,18 @@ export async function connectWorker(settings: ConnectionSettings): Promise<Nativ
  */
 export async function createWorkers(
   config: WorkerConfig,
+  deps: ActivityDeps,
   connection: NativeConnection,
   namespace: string,
   build: BuildInfo,
   workflowBundle: string,
 ): Promise<readonly Worker[]> {
-  const paths = homePaths(config.home);
-  const hostId = readHostId(paths.hostIdFile);
-  const activities = createActivities({
-    homeDir: paths.home,
-    storeDir: process.env['ONETEAR_STORE'] || paths.storeDir,
-    hostId,
-    log: {
-      debug: (message, fields) => logLine('DEBUG', message, fields),
-      info: (message, fields) => logLine('INFO', message, fields),
-      warn: (message, fields) => logLine('WARN', message, fields),
-      error: (message, fields) => logLine('ERROR', message, fields),
-    },
-  });
+  const { hostId } = deps;
   const common: WorkerOptions = {
     connection,
     namespace,
     taskQueue: config.queues.main,
-    activities: { ...activities },
+    activities: { ...createActivities(deps) },
     identity: workerIdentity({ build: build.build, hostId, pid: process.pid }),
     dataConverter,
     maxConcurrentActivityTaskExecutions: ACTIVITY_SLOTS,

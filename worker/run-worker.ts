@@ -1,11 +1,14 @@
+import { Client } from '@temporalio/client';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import type { NativeConnection } from '@temporalio/worker';
+import type { ActivityDeps } from '../activities/deps.ts';
+import { sweepSecrets } from '../activities/secrets/sweep-secrets.ts';
 import { answers } from './answers.ts';
 import type { BuildInfo } from './build-info.ts';
 import { readBuildInfo } from './build-info.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
 import { connectionSettings } from './connection-settings.ts';
-import { connectWorker, createWorkers, readWorkflowBundle } from './create-worker.ts';
+import { activityDeps, connectWorker, createWorkers, readWorkflowBundle } from './create-worker.ts';
 import { logLine } from './json-log.ts';
 import { ownIdentity } from './process-identity.ts';
 import type { WorkerConfig } from './worker-config.ts';
@@ -33,7 +36,8 @@ export async function runWorker(config: WorkerConfig, onPolling: () => void = ()
   const connection = await connectUntil(stop, settings);
   if (connection === undefined) return;
 
-  const workers = await createWorkers(config, connection, settings.namespace, build, workflowBundle);
+  const deps = activityDeps(config, settings);
+  const workers = await createWorkers(config, deps, connection, settings.namespace, build, workflowBundle);
   const running = Promise.all(workers.map(async (worker) => worker.run()));
   stop.then(() => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -41,9 +45,29 @@ export async function runWorker(config: WorkerConfig, onPolling: () => void = ()
   report(config, build, 'polling');
   logLine('INFO', 'worker polls', { build: build.build, queues: config.queues, pid: process.pid });
   onPolling();
-  await running;
+  const stopSweeping = keepSweeping(deps, new Client({ connection, namespace: settings.namespace }));
+  await running.finally(stopSweeping);
   await connection.close();
   logLine('INFO', 'worker stopped', { build: build.build, pid: process.pid });
+}
+
+const SWEEP_EVERY_MS = 10 * 60_000;
+const FIRST_SWEEP_MS = 15_000;
+
+/** Secrets of runs that ended without their last activity go some time later. Not at once: a start must not wait for it. */
+function keepSweeping(deps: ActivityDeps, client: Client): () => void {
+  let timer: NodeJS.Timeout;
+  const sweep = async (): Promise<void> => {
+    try {
+      const removed = await sweepSecrets(deps, client);
+      if (removed.length > 0) logLine('INFO', 'secrets of runs that are over removed', { runs: removed });
+    } catch (error) {
+      logLine('WARN', 'secrets of runs that are over were not swept', { error });
+    }
+    timer = setTimeout(() => void sweep(), SWEEP_EVERY_MS).unref();
+  };
+  timer = setTimeout(() => void sweep(), FIRST_SWEEP_MS).unref();
+  return () => clearTimeout(timer);
 }
 
 function installRuntime(): void {

@@ -20,6 +20,9 @@ export interface WorkerConfig {
   readonly queues: WorkerQueues;
   /** Where the worker says who it is and whether it polls. */
   readonly stateFile?: string;
+  /** Where secrets come from that the starter of a run did not leave on this host; else the environment. */
+  readonly secretsFile?: string;
+  readonly secretsProgram?: string;
 }
 
 /** The inverse of {@link parseWorkerArguments}. */

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 
 import type { Output } from '../nodes/job-output.ts';
+import type { Masker } from '../secrets/masker.ts';
 import { createBlob } from '../store/blob-store.ts';
 import { cutText, EXCERPT_BYTES, wholeText } from './excerpt.ts';
 
@@ -11,6 +12,8 @@ export interface ScanWishes {
   /** Keep the text itself up to this many bytes; 0 = not needed. */
   readonly keepBytes: number;
   readonly hashTrimmed: boolean;
+  /** Masks what is told and stored; needles, text, counts and hash are of the stream as it is. */
+  readonly masker?: Masker | undefined;
 }
 
 /** What one pass over a stream found. */
@@ -30,6 +33,8 @@ export interface Scan {
   /** First `keepBytes`, decoded; the whole text unless `cut`. */
   readonly text: string;
   readonly cut: boolean;
+  /** Secrets were masked in the excerpt or in the stored copy. */
+  readonly masked: boolean;
 }
 
 /**
@@ -51,17 +56,27 @@ export async function scanOutput(output: Output, wishes: ScanWishes, storeDir: s
   let blank = true;
   const blob = output.bytes > EXCERPT_BYTES ? await createBlob(storeDir) : undefined;
   let artifact: string | undefined;
+  const masks = wishes.masker?.stream();
+  // A mask may be longer than what it stands for: short output is kept whole, so that it can still go to the store.
+  const short: Buffer[] = [];
+  let shownBytes = 0;
+  const show = async (piece: Buffer): Promise<void> => {
+    if (piece.length === 0) return;
+    await blob?.write(piece);
+    if (blob === undefined) short.push(piece);
+    shownBytes += piece.length;
+    if (head.length < EXCERPT_BYTES) head = Buffer.concat([head, piece.subarray(0, EXCERPT_BYTES - head.length)]);
+    tail = piece.length >= EXCERPT_BYTES ? Buffer.from(piece.subarray(-EXCERPT_BYTES)) : lastBytes(tail, piece, EXCERPT_BYTES);
+  };
   try {
     for await (const piece of output.chunks()) {
       if (piece.length === 0) continue;
-      await blob?.write(piece);
+      await show(masks === undefined ? piece : masks.push(piece));
       if (keptBytes < wishes.keepBytes) {
         const part = piece.subarray(0, wishes.keepBytes - keptBytes);
         kept.push(part);
         keptBytes += part.length;
       }
-      if (head.length < EXCERPT_BYTES) head = Buffer.concat([head, piece.subarray(0, EXCERPT_BYTES - head.length)]);
-      tail = piece.length >= EXCERPT_BYTES ? Buffer.from(piece.subarray(-EXCERPT_BYTES)) : lastBytes(tail, piece, EXCERPT_BYTES);
       if (found.size < needles.length) {
         // What may be the beginning of a match at the end of the last piece, joined with as much of this one as a match can reach.
         const seam = Buffer.concat([carry, piece.subarray(0, longest - 1)]);
@@ -75,13 +90,14 @@ export async function scanOutput(output: Output, wishes: ScanWishes, storeDir: s
       trimmed?.update(piece);
       lastByte = piece[piece.length - 1] as number;
     }
-    const whole = output.bytes <= EXCERPT_BYTES ? wholeText(head) : undefined;
+    if (masks !== undefined) await show(masks.end());
+    const whole = shownBytes <= EXCERPT_BYTES ? wholeText(head) : undefined;
     // Few but bad bytes: they need more room once they are U+FFFD, so the exact bytes go to the store as well.
-    if (whole === undefined && blob === undefined) artifact = await storeWhole(head, storeDir);
-    artifact ??= await blob?.finish();
+    if (whole === undefined && blob === undefined) artifact = await storeWhole(Buffer.concat(short), storeDir);
+    if (whole === undefined) artifact ??= await blob?.finish();
     return {
       bytes: output.bytes,
-      excerpt: whole ?? cutText(head, tail, output.bytes),
+      excerpt: whole ?? cutText(head, tail, shownBytes),
       truncated: whole === undefined,
       ...(artifact === undefined ? {} : { artifact }),
       ...(trimmed === undefined ? {} : { trimmedSha256: trimmed.digest() }),
@@ -90,6 +106,7 @@ export async function scanOutput(output: Output, wishes: ScanWishes, storeDir: s
       blank,
       text: Buffer.concat(kept).toString('utf8'),
       cut: output.bytes > keptBytes,
+      masked: masks?.masked ?? false,
     };
   } finally {
     await blob?.discard();

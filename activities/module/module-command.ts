@@ -6,6 +6,7 @@ import { jobEnvironment } from '../job-environment.ts';
 import { jobPrelude } from '../nodes/job-prelude.ts';
 import { joinOutputs, type Output, textOutput } from '../nodes/job-output.ts';
 import { runJob } from '../nodes/run-job.ts';
+import { carriesSecrets } from '../secrets/prepare-command.ts';
 import { shellWord } from '../nodes/shell-word.ts';
 import type { Execution, JobContext } from '../run-types.ts';
 import { MODULE_HOST } from './module-host.ts';
@@ -28,7 +29,9 @@ export const moduleCommand: Command<JobContext, Execution> = {
       runner: 'sh',
       script: `exec ${[process.execPath, ...flags].map(shellWord).join(' ')}\n`,
       // `$j` is the folder of the job: the supervisor's variable.
-      prelude: `export ONETEAR_RESULT="$j/result"\n${jobPrelude(context.job, env, context.command.cwd ?? context.run.suiteDir)}`,
+      prelude: `export ONETEAR_RESULT="$j/result"\n${jobPrelude(context.job, env, context.command.cwd ?? context.run.suiteDir, {
+        once: carriesSecrets(context.command),
+      })}`,
       stdin: JSON.stringify({ file: found.path, context: moduleContext(context) }),
       timeoutMs: context.timeoutMs,
     });

@@ -20,8 +20,19 @@ export function addHostVerbs({ program, io, finish }: VerbContext): void {
   addConnectionOptions(program.command('worker'))
     .description('serve a Temporal cluster from this host, in the foreground')
     .addOption(new Option('--queue <name>', 'task queue of workflows and remote commands').default('onetear'))
-    .addHelpText('after', examples('worker --address temporal.example:7233', 'worker --profile staging'))
-    .action(async (options: ConnectionOptions & { queue: string }) => finish((await import('../verbs/worker.ts')).worker(options, io)));
+    .option('--secrets-file <file>', 'values of secrets for runs that were started elsewhere: NAME=VALUE lines (default: the environment)')
+    .option('--secrets-program <program>', 'a program that prints the value of the secret it is given the name of')
+    .addHelpText(
+      'after',
+      examples(
+        'worker --address temporal.example:7233',
+        'worker --profile staging',
+        'worker --profile staging --secrets-file /etc/onetear/secrets',
+      ),
+    )
+    .action(async (options: ConnectionOptions & { queue: string; secretsFile?: string; secretsProgram?: string }) =>
+      finish((await import('../verbs/worker.ts')).worker(options, io)),
+    );
 
   program
     .command('doctor')

@@ -15,7 +15,7 @@ export function addRunVerbs({ program, io, finish }: VerbContext): void {
     .addOption(outputOption())
     .option('--soak <duration>', 'repeat the suite for this long')
     .option('--no-soak', 'run once, although the suite says soak')
-    .option('--secrets-file <file>', 'values of the suite’s secrets')
+    .option('--secrets-file <file>', 'values of the suite’s secrets: NAME=VALUE lines (default: the environment)')
     .option('--ssh-config <file>', 'ssh configuration for ssh nodes')
     .option('--hold-on-failure <duration>', 'keep a failed testcase as it is for this long before recovery')
     .option('--no-cache', 'run cached commands anyway')
@@ -59,6 +59,7 @@ Exit: 0 passed · 1 failed · 2 cancelled or detached · 3 bug of ours · 4 usag
     .addOption(new Option('--from <step>').hideHelp())
     .option('--detach', 'print the run id and return')
     .option('--results <dir>', 'where the results go')
+    .option('--secrets-file <file>', 'values of the suite’s secrets (default: the file of that run, then the environment)')
     .addOption(outputOption())
     .addHelpText('after', examples('rerun last', 'rerun last --failed --same-seed'))
     .action(async (run: string, options: StartOptions & { failed?: true; sameSeed?: true; from?: string }) =>

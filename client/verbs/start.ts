@@ -9,6 +9,7 @@ import { openServer, reviveKeeper } from '../open-server.ts';
 import { createReporter, outputMode } from '../render/output-mode.ts';
 import { whereInPlan } from '../render/where-in-plan.ts';
 import { launchRun } from '../launch-run.ts';
+import { readSecrets, withoutSecrets } from '../run-secrets.ts';
 import type { Plan } from '../../dsl/model/plan.ts';
 import { runStartedEvent } from '../../report/event-builders.ts';
 import { EXIT } from '../../report/exit-code.ts';
@@ -45,12 +46,14 @@ export async function startLoaded(
   io: CliIo,
 ): Promise<number> {
   if (loaded.plan.cells.length === 0) throw nothingSelected(file);
+  const secrets = readSecrets(loaded.plan.secrets, options.secretsFile, io);
+  const serverIo = withoutSecrets(io, loaded.plan.secrets);
   const run = newRunId();
   const choice = { ...options, worker: options.worker !== false };
   const progress = (text: string): void => io.err(`${text}\n`);
-  const server = await openServer(choice, io, progress);
+  const server = await openServer(choice, serverIo, progress);
   const releaseInterrupts = holdInterrupts();
-  const { info, root, startedAt } = await launchRun({ run, file, loaded, options, server }, io);
+  const { info, root, startedAt } = await launchRun({ run, file, loaded, options, server, secrets }, io);
   if (options.detach) {
     await server.connection.close();
     if (outputMode(options.output, io) === 'json') {
@@ -65,8 +68,8 @@ export async function startLoaded(
     run,
     root,
     server,
-    reopen: () => openServer(choice, io, () => undefined),
-    keepAlive: () => reviveKeeper(choice, io),
+    reopen: () => openServer(choice, serverIo, () => undefined),
+    keepAlive: () => reviveKeeper(choice, serverIo),
     reporter: createReporter(run, options, io, whereInPlan(loaded.plan)),
     // Nobody comes back to a CI job: going on without it would only leave faults and processes behind.
     interrupts: isCi(io.env) ? 'cancel' : 'ask',
@@ -76,7 +79,6 @@ export async function startLoaded(
 
 function refuseUnsupported(options: StartOptions, io: CliIo): void {
   if (typeof options.soak === 'string') throw notSupportedYet('start --soak');
-  if (options.secretsFile !== undefined) throw notSupportedYet('start --secrets-file');
   if (options.sshConfig !== undefined) throw notSupportedYet('start --ssh-config');
   if (options.holdOnFailure !== undefined) throw notSupportedYet('start --hold-on-failure');
   if (options.cache === false) io.err('--no-cache changes nothing: this version caches no results\n');

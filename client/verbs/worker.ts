@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { homePaths, resolveHome } from '../../activities/store/home-paths.ts';
 import { readHostId } from '../../activities/store/host-id.ts';
 import { connectionSettings } from '../../worker/connection-settings.ts';
@@ -12,6 +13,10 @@ export interface WorkerOptions {
   readonly profile?: string;
   /** Main task queue; default `onetear`. */
   readonly queue?: string;
+  /** `NAME=VALUE` lines: secrets of runs that were started on another host. */
+  readonly secretsFile?: string;
+  /** Prints the value of the name it is given. */
+  readonly secretsProgram?: string;
 }
 
 /**
@@ -40,6 +45,10 @@ export async function worker(options: WorkerOptions, io: CliIo): Promise<number>
   io.err(`worker for ${settings.address}, namespace ${settings.namespace}, task queues ${main}, ${queues.host}, ${queues.control}\n`);
   // Webpack's leftovers and the native part load only here: no other verb pays for them.
   const { runWorker } = await import('../../worker/run-worker.ts');
-  await runWorker({ home, ...choice, queues: { ...queues, main } }, () => io.err('worker polls\n'));
+  const secrets = {
+    ...(options.secretsFile === undefined ? {} : { secretsFile: resolve(io.cwd, options.secretsFile) }),
+    ...(options.secretsProgram === undefined ? {} : { secretsProgram: resolve(io.cwd, options.secretsProgram) }),
+  };
+  await runWorker({ home, ...choice, ...secrets, queues: { ...queues, main } }, () => io.err('worker polls\n'));
   return 0;
 }

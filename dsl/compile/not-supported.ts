@@ -43,7 +43,6 @@ export function checkSupported(
     refuse(location, `connection: ${node.connection} (node "${node.name}")`);
   }
   if (suite.context.inventory !== undefined) refuse(start, 'context.inventory');
-  if (suite.secrets.length > 0) refuse(start, 'secrets');
   if (soak) refuse(start, 'soak (run once with --no-soak)');
 
   /** Definitions are looked at once. */

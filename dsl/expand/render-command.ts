@@ -1,13 +1,14 @@
 import type { Scope } from '../expression/cel.ts';
 import { parseDuration } from '../expression/duration.ts';
 import { renderText, renderValue } from '../expression/marks.ts';
+import { renderSecretText, renderSecretValue } from '../expression/secret-text.ts';
 import { renderShell, secretsIn } from '../expression/shell.ts';
 import { renderSql, sqlDialect } from '../expression/sql.ts';
 import type { MatcherBlock, ValueCondition } from '../model/matcher.ts';
 import type { CommandSpec } from '../model/plan.ts';
 import type { EnvTemplates } from '../model/suite.ts';
 import type { Value, ValueMap } from '../model/value.ts';
-import type { RenderedCommand } from '../model/workflow-io.ts';
+import type { RenderedCommand, SecretText } from '../model/workflow-io.ts';
 import { ExpandError } from './expand-error.ts';
 
 /** A command rendered for one node, with the scope its `expect` and `outputs` are to be evaluated in. */
@@ -30,21 +31,29 @@ export function renderCommand(spec: CommandSpec, scope: Scope, extra: { readonly
 export function renderCommandIn(spec: CommandSpec, scope: Scope, extra: { readonly [name: string]: string } = {}): Rendering {
   const inputs = renderMap(spec.inputs, scope);
   const inputScope: Scope = { ...scope, values: { ...scope.values, inputs } };
-  const env = { ...renderEnv(spec.env, inputScope), ...extra };
+  const secretTexts: SecretText[] = [];
+  const { plain, secret } = splitEnv(spec.env);
+  const env = { ...renderEnv(plain, inputScope), ...extra };
+  // A variable that holds a secret cannot be read in expressions: its value is known on the worker alone.
   const inner: Scope = { ...inputScope, values: { ...inputScope.values, env } };
   const text = (template: string): string => renderText(template, inner);
+  const secretEnv: { [name: string]: string } = {};
+  for (const [name, template] of secret) {
+    if (!Object.hasOwn(extra, name)) secretEnv[name] = renderSecretText(template, inputScope, ['env', name], secretTexts);
+  }
   const command: RenderedCommand = {
     run: spec.run,
     ...(spec.cmd !== undefined && { cmd: typeof spec.cmd === 'string' ? renderShell(spec.cmd, inner) : renderArguments(spec.cmd, inner) }),
     ...(spec.file !== undefined && { file: text(spec.file) }),
-    options: renderOptions(spec, inner),
-    env,
+    options: renderOptions(spec, inner, secretTexts),
+    env: { ...env, ...secretEnv },
     ...(spec.cwd !== undefined && { cwd: text(spec.cwd) }),
-    ...(spec.stdin !== undefined && { stdin: text(spec.stdin) }),
+    ...(spec.stdin !== undefined && { stdin: renderSecretText(spec.stdin, inner, ['stdin'], secretTexts) }),
     shell: spec.shell,
     ...(spec.user !== undefined && { user: text(spec.user) }),
     sudo: spec.sudo,
     secrets: typeof spec.cmd === 'string' ? secretsIn(spec.cmd) : [],
+    ...(secretTexts.length > 0 && { secretTexts }),
   };
   return { command, scope: inner };
 }
@@ -54,12 +63,26 @@ export function engineEnv(names: { run: string; testcase: string; step: string; 
   return { ONETEAR_RUN: names.run, ONETEAR_TESTCASE: names.testcase, ONETEAR_STEP: names.step, ONETEAR_NODE: names.node };
 }
 
-/** Environment as text: marks rendered, numbers and booleans as written, `null` as the empty text. Maps and lists are BAD_VALUE. */
+/** Variables whose text names a secret, and all others. */
+function splitEnv(env: EnvTemplates): { readonly plain: EnvTemplates; readonly secret: readonly (readonly [string, string])[] } {
+  const secret = Object.entries(env).flatMap(([name, template]) =>
+    typeof template === 'string' && secretsIn(template).length > 0 ? [[name, template] as const] : [],
+  );
+  if (secret.length === 0) return { plain: env, secret };
+  const plain = { ...env };
+  for (const [name] of secret) delete plain[name];
+  return { plain, secret };
+}
+
+/**
+ * Environment as text: marks rendered, numbers and booleans as written, `null` as the empty text. Maps and lists are BAD_VALUE,
+ * a text with a secret SECRET_VALUE.
+ */
 export function renderEnv(env: EnvTemplates, scope: Scope): { readonly [name: string]: string } {
   const rendered: { [name: string]: string } = {};
   for (const [name, template] of Object.entries(env)) {
     if (typeof template === 'string') {
-      if (secretsIn(template).length > 0) throw new ExpandError('NOT_SUPPORTED', `env ${name}: secrets are not supported yet`);
+      if (secretsIn(template).length > 0) throw new ExpandError('SECRET_VALUE', `env ${name} holds a secret, which no expression can read`);
       rendered[name] = renderText(template, scope);
     } else if (typeof template === 'number' || typeof template === 'boolean') rendered[name] = String(template);
     else if (template === null) rendered[name] = '';
@@ -100,10 +123,11 @@ export function renderMatchers(block: MatcherBlock, scope: Scope): MatcherBlock 
 }
 
 /** Options keep their types. Marks of a `query` of sql do not become text: the statement gets placeholders, and `params` the values. */
-function renderOptions({ run, options }: Pick<CommandSpec, 'run' | 'options'>, scope: Scope): ValueMap {
+function renderOptions({ run, options }: Pick<CommandSpec, 'run' | 'options'>, scope: Scope, secretTexts: SecretText[]): ValueMap {
+  const map = (values: ValueMap): ValueMap => renderSecretValue(values, scope, ['options'], secretTexts) as ValueMap;
   const { query, ...rest } = options;
-  if (run !== 'sql' || typeof query !== 'string') return renderMap(options, scope);
-  const rendered = renderMap(rest, scope);
+  if (run !== 'sql' || typeof query !== 'string') return map(options);
+  const rendered = map(rest);
   const dsn = rendered['dsn'];
   const { text, params } = renderSql(query, scope, (typeof dsn === 'string' ? sqlDialect(dsn) : undefined) ?? 'postgres');
   return { ...rendered, query: text, params };

@@ -40,6 +40,8 @@ export interface RunInfo {
   readonly namespace: string;
   /** True when the server knows our search attributes (OnetearSuite, …); a cluster that refuses them costs filters, never a run. */
   readonly searchAttributes?: boolean;
+  /** Names of the suite's secrets: what activities mask in everything they report. Absent when it has none. Never a value. */
+  readonly secrets?: readonly string[];
 }
 
 export interface SuiteInput {
@@ -116,9 +118,21 @@ export interface RenderedCommand {
   readonly shell: 'sh' | 'bash';
   readonly user?: string;
   readonly sudo: boolean;
-  /** Names of secrets that `cmd` and `env` refer to as environment variables. */
+  /** Names of secrets that `cmd` refers to as environment variables (`ONETEAR_SECRET_<name>`). */
   readonly secrets: readonly string[];
+  /** Texts with secrets in `env`, `stdin` and `options`; the activity fills them in. Absent when there are none. */
+  readonly secretTexts?: readonly SecretText[];
 }
+
+/** One text of a command that holds secrets. The place itself holds the text with masks, for people. */
+export interface SecretText {
+  /** Keys from the command down: `['env', 'TOKEN']`, `['stdin']`, `['options', 'headers', 'Authorization']`. */
+  readonly path: readonly string[];
+  readonly parts: readonly SecretPart[];
+}
+
+/** Text as it stands, or the value of a secret. */
+export type SecretPart = string | { readonly secret: string };
 
 export interface RunCommandInput {
   readonly v: 1;

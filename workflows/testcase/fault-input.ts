@@ -1,4 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
+import { secretShellText } from '../../dsl/expression/secret-text.ts';
 import { recoverSpec, verifySpec } from '../../dsl/expand/chaos-spec.ts';
 import type { MatcherBlock } from '../../dsl/model/matcher.ts';
 import type { Node } from '../../dsl/model/node.ts';
@@ -76,7 +77,12 @@ function verifyTarget(
 export function undoText(command: RenderedCommand): string {
   const text = typeof command.cmd === 'string' ? command.cmd.trim() : (command.cmd ?? []).map(quote).join(' ');
   const named = Object.entries(command.env).filter(([name]) => new RegExp(`\\$(?:${name}\\b|\\{${name}\\b)`).test(text));
-  return [...named.map(([name, value]) => `${name}=${quote(value)};`), text].join(' ');
+  const secrets = new Map((command.secretTexts ?? []).map(({ path, parts }) => [path[0] === 'env' ? path[1] : undefined, parts]));
+  const wordOf = (name: string, value: string): string => {
+    const parts = secrets.get(name);
+    return parts === undefined ? quote(value) : secretShellText(parts);
+  };
+  return [...named.map(([name, value]) => `${name}=${wordOf(name, value)};`), text].join(' ');
 }
 
 function quote(word: string): string {
