@@ -9,9 +9,7 @@ import { jobName } from './nodes/job-name.ts';
 import { isNodeError } from './nodes/node-error.ts';
 import { nodePool } from './nodes/node-pool.ts';
 import type { NodeSession } from './nodes/node-session.ts';
-import { execute, hostOf, wasCancelled } from './run-types.ts';
-import type { Masker } from './secrets/masker.ts';
-import { prepareCommand } from './secrets/prepare-command.ts';
+import { hostOf, runType, wasCancelled } from './run-types.ts';
 
 /**
  * Activity `runCommand`: one command on one node, with the tries its user allowed.
@@ -43,22 +41,25 @@ async function runTry(
   const job = `${base}.t${number}`;
   const host = hostOf(input.node, input.command);
   const pool = nodePool(deps);
-  const prepared = await prepareCommand(deps, input.run, input.command);
-  const execution = await execute(prepared, {
+  const execution = await runType(input.command.run).execute({
     place: { pool, ...host, attendance, begin, onStarted },
     job,
     run: input.run,
     address: input.address,
-    command: prepared.command,
+    command: input.command,
     number,
     timeoutMs: input.timeoutMs,
     scope: input.scope,
   });
-  const judgement = await judgeTry(execution, rulesOf(deps, input, prepared.masker), { tries: number, earlierTries });
+  const judgement = await judgeTry(execution, rulesOf(deps, input), { tries: number, earlierTries });
   const { result } = judgement;
   if (result.verdict === 'passed') return result;
   if (wasCancelled(execution)) throw cancelled(result);
   if (!triesAgain(judgement, number, input.retry)) throw stepFailed(result, 'never');
+  if (execution.kind === 'ended' && execution.outcomeUnknown === true) {
+    const why = 'not tried again, because nobody knows whether it took effect (idempotent: true allows it)';
+    throw stepFailed({ ...result, reason: `${result.reason ?? result.verdict}; ${why}` }, 'never');
+  }
   await settleJob(await pool.session(host.node, host.identity, host.node.connectWithinMs), job, result.reason ?? '');
   throw stepFailed(result, delayAfter(number, input.retry));
 }
@@ -75,10 +76,12 @@ const FIRST: FoundTry = { number: 1, begin: 'start', earlierTries: [] };
 /** Reads from the node's records which try this attempt is about. */
 async function findTry(deps: ActivityDeps, input: RunCommandInput, attendance: Attendance, base: string): Promise<FoundTry> {
   let session: NodeSession;
+  let onNode = true;
   let looks: readonly JobLook[];
   const jobs = Array.from({ length: input.retry.max + 1 }, (_, index) => `${base}.t${index + 1}`);
   try {
-    const { node, identity } = hostOf(input.node, input.command);
+    const { node, identity, elsewhere } = hostOf(input.node, input.command);
+    onNode = !elsewhere;
     session = await nodePool(deps).session(node, identity, node.connectWithinMs);
     looks = await lookAtJobs(session, jobs);
   } catch (error) {
@@ -97,7 +100,8 @@ async function findTry(deps: ActivityDeps, input: RunCommandInput, attendance: A
   const unknown = state === 'absent' || state === 'prepared';
   // Every settled try took one attempt; if there were more, one of them may have started this try.
   const triedBefore = attendance.attempt > number;
-  const rebooted = input.incarnation !== undefined && input.incarnation !== session.incarnation;
+  // The incarnation is the node's: it says nothing about the host of a command that runs beside the worker.
+  const rebooted = onNode && input.incarnation !== undefined && input.incarnation !== session.incarnation;
   const wasStarted = jobOf(attendance.lastDetails) === jobs[index];
   // A try that may have been started on an earlier incarnation, or whose records are gone, is not started again: it is looked for, and lost.
   const lost = triedBefore && (rebooted || (wasStarted && state === 'absent'));
@@ -131,7 +135,7 @@ function delayAfter(number: number, retry: RetryPolicy): number {
   return Math.min(retry.delayMs * retry.backoff ** (number - 1), retry.maxDelayMs);
 }
 
-function rulesOf(deps: ActivityDeps, input: RunCommandInput, masker: Masker | undefined): JudgeRules {
+function rulesOf(deps: ActivityDeps, input: RunCommandInput): JudgeRules {
   return {
     node: input.node.name,
     expect: input.expect,
@@ -142,6 +146,5 @@ function rulesOf(deps: ActivityDeps, input: RunCommandInput, masker: Masker | un
     hashStdout: input.hashStdout,
     badVerdict: input.badVerdict,
     storeDir: deps.storeDir,
-    masker,
   };
 }

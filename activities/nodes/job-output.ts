@@ -56,7 +56,8 @@ export function joinOutputs(...outputs: readonly Output[]): Output {
   };
 }
 
-function fileOutput(path: string): Output {
+/** What lies in a file that nobody writes to any more; empty when there is none. */
+export function fileOutput(path: string): Output {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -94,7 +95,8 @@ function fileOutput(path: string): Output {
   };
 }
 
-function bufferOutput(buffer: Buffer): Output {
+/** Bytes in memory. */
+export function bufferOutput(buffer: Buffer): Output {
   return {
     bytes: buffer.length,
     async *chunks() {

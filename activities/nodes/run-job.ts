@@ -20,6 +20,8 @@ export interface JobPlace {
    * Either way at most one process of this job ever runs.
    */
   readonly begin: 'start' | 'attach';
+  /** It runs here instead of on its node, of which nothing is learned. */
+  readonly elsewhere?: boolean;
   /** The node has said that the job is started. */
   readonly onStarted?: (job: string) => void;
 }
