@@ -9,7 +9,9 @@ import { jobName } from './nodes/job-name.ts';
 import { isNodeError } from './nodes/node-error.ts';
 import { nodePool } from './nodes/node-pool.ts';
 import type { NodeSession } from './nodes/node-session.ts';
-import { hostOf, runType, wasCancelled } from './run-types.ts';
+import { execute, hostOf, wasCancelled } from './run-types.ts';
+import type { Masker } from './secrets/masker.ts';
+import { prepareCommand } from './secrets/prepare-command.ts';
 
 /**
  * Activity `runCommand`: one command on one node, with the tries its user allowed.
@@ -41,17 +43,18 @@ async function runTry(
   const job = `${base}.t${number}`;
   const host = hostOf(input.node, input.command);
   const pool = nodePool(deps);
-  const execution = await runType(input.command.run).execute({
+  const prepared = await prepareCommand(deps, input.run, input.command);
+  const execution = await execute(prepared, {
     place: { pool, ...host, attendance, begin, onStarted },
     job,
     run: input.run,
     address: input.address,
-    command: input.command,
+    command: prepared.command,
     number,
     timeoutMs: input.timeoutMs,
     scope: input.scope,
   });
-  const judgement = await judgeTry(execution, rulesOf(deps, input), { tries: number, earlierTries });
+  const judgement = await judgeTry(execution, rulesOf(deps, input, prepared.masker), { tries: number, earlierTries });
   const { result } = judgement;
   if (result.verdict === 'passed') return result;
   if (wasCancelled(execution)) throw cancelled(result);
@@ -60,7 +63,7 @@ async function runTry(
     const why = 'not tried again, because nobody knows whether it took effect (idempotent: true allows it)';
     throw stepFailed({ ...result, reason: `${result.reason ?? result.verdict}; ${why}` }, 'never');
   }
-  await settleJob(await pool.session(host.node, host.identity, host.node.connectWithinMs), job, result.reason ?? '');
+  await settleJob(await pool.session(host.node, host.identity, host.node.connectWithinMs), job, JSON.stringify(trySummary(result)));
   throw stepFailed(result, delayAfter(number, input.retry));
 }
 
@@ -112,14 +115,25 @@ function jobOf(details: unknown): string | undefined {
   return typeof details === 'object' && details !== null && 'job' in details && typeof details.job === 'string' ? details.job : undefined;
 }
 
+/** What is kept of a settled try: beside its records, because the result of a try may be recorded after it was reported and judged. */
+function trySummary({ exitCode, reason, durationMs }: NodeResult): TrySummary {
+  return { exitCode, reason: (reason ?? 'not passed').slice(0, 500), durationMs };
+}
+
 async function summary(session: NodeSession, job: string, look: JobLook): Promise<TrySummary> {
-  const reason = await readJobText(session, job, 'why');
   const { state } = look;
-  return {
+  const known = {
     exitCode: state.kind === 'done' && state.how === 'exit' ? state.code : null,
-    reason: reason === '' ? 'not passed' : reason,
+    reason: 'not passed',
     durationMs: state.kind === 'done' ? (state.endTicks - state.goTicks) * 10 : 0,
   };
+  try {
+    return { ...known, ...(JSON.parse(await readJobText(session, job, 'why')) as TrySummary) };
+  } catch (error) {
+    // On a full disk the note is missing or cut; the records say enough.
+    if (error instanceof SyntaxError) return known;
+    throw error;
+  }
 }
 
 /** True when the user allowed another try after this judgement. */
@@ -135,7 +149,7 @@ function delayAfter(number: number, retry: RetryPolicy): number {
   return Math.min(retry.delayMs * retry.backoff ** (number - 1), retry.maxDelayMs);
 }
 
-function rulesOf(deps: ActivityDeps, input: RunCommandInput): JudgeRules {
+function rulesOf(deps: ActivityDeps, input: RunCommandInput, masker: Masker | undefined): JudgeRules {
   return {
     node: input.node.name,
     expect: input.expect,
@@ -146,5 +160,6 @@ function rulesOf(deps: ActivityDeps, input: RunCommandInput): JudgeRules {
     hashStdout: input.hashStdout,
     badVerdict: input.badVerdict,
     storeDir: deps.storeDir,
+    masker,
   };
 }

@@ -10,6 +10,7 @@ import { moduleCommand } from './module/module-command.ts';
 import type { Identity } from './nodes/node-pool.ts';
 import type { JobOutcome, JobPlace } from './nodes/run-job.ts';
 import { prometheusCommand } from './prometheus/prometheus-command.ts';
+import type { PreparedCommand } from './secrets/prepare-command.ts';
 import { shellCommand } from './shell-command.ts';
 import { sqlCommand } from './sql/sql-command.ts';
 
@@ -55,6 +56,12 @@ export function runType(type: RunType): Command<JobContext, Execution> {
       execute: async () => ({ kind: 'not_run', code: 'refused', why: `not supported yet: run: ${type}` }),
     }
   );
+}
+
+/** Executes a prepared command; one whose secrets are not known here does not run. */
+export async function execute(prepared: PreparedCommand, context: JobContext): Promise<Execution> {
+  if (prepared.problem !== undefined) return { kind: 'not_run', code: 'refused', why: prepared.problem };
+  return runType(context.command.run).execute(context);
 }
 
 /** Run types that the worker executes itself, whatever node they are for. */

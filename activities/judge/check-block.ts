@@ -2,6 +2,7 @@ import { checkMatchers, failureReason, type Sample } from '../../dsl/expression/
 import type { Check, MatcherBlock } from '../../dsl/model/matcher.ts';
 import type { Expression, ValueMap } from '../../dsl/model/value.ts';
 import type { Execution } from '../run-types.ts';
+import type { Masker } from '../secrets/masker.ts';
 import type { Scan } from './scan-output.ts';
 import { shortText, streamChecks, withoutStreamed, type StreamBlock } from './stream-checks.ts';
 import { testPatterns } from './test-patterns.ts';
@@ -52,18 +53,21 @@ export function sampleOf(examined: Examined): Sample {
 /**
  * Checks all conditions of a rendered block, each by itself. Long output is decided from its scan, regular expressions in a thread with a time limit,
  * the rest by the matchers of the language. `implicitExitCode` false: the exit code counts only if written (`never`).
+ * Conditions look at what the command wrote; with a masker what they tell of it is masked.
  */
 export async function checkBlock(
   block: MatcherBlock,
   examined: Examined,
   scope: ValueMap,
   implicitExitCode = true,
+  masker?: Masker,
 ): Promise<readonly Check[]> {
   const { stderr: errBlock, ...own } = block;
   const out = splitBlock(own, examined.stdout);
   const err = errBlock === undefined ? undefined : splitBlock(errBlock, examined.stderr);
   const plain: MatcherBlock = err === undefined ? out.plain : { ...out.plain, stderr: err.plain };
-  const checks = [...checkMatchers(plain, sampleOf(examined), { values: scope }, { implicitExitCode })];
+  const match = (sample: Sample): Check[] => checkMatchers(plain, sample, { values: scope }, { implicitExitCode });
+  const checks = masker === undefined ? match(sampleOf(examined)) : maskedMatch(match, examined, masker);
   checks.push(...streamChecks(out.streamed, examined.stdout));
   checks.push(...(await patternChecks(own, examined.stdout)));
   if (err !== undefined && errBlock !== undefined) {
@@ -78,6 +82,31 @@ export function reasonOf(checks: readonly Check[], examined: Examined): string {
   const slow = checks.find(({ ok, actual }) => ok === 'undecidable' && actual.startsWith(TOO_SLOW));
   if (slow !== undefined && checks.every(({ ok }) => ok !== false)) return `${slow.actual}: ${slow.matcher} ${slow.expected}`;
   return failureReason(checks, { stdout: examined.stdout.excerpt, stderr: examined.stderr.excerpt });
+}
+
+/**
+ * Decided by the sample as it is, told from the masked one: what a check shows is cut from the text, and a secret must not be cut in the middle.
+ * Where the two do not agree the secret itself decides, and the texts of the true one are masked.
+ */
+function maskedMatch(match: (sample: Sample) => Check[], examined: Examined, masker: Masker): Check[] {
+  const sample = sampleOf(examined);
+  const decided = match(sample);
+  const told = match({
+    ...masker.value({ ...sample, stdout: '', stderr: '' }),
+    exitCode: sample.exitCode,
+    durationSeconds: sample.durationSeconds,
+    stdout: examined.stdout.masked ? masker.text(sample.stdout) : sample.stdout,
+    stderr: examined.stderr.masked ? masker.text(sample.stderr) : sample.stderr,
+  });
+  return decided.map((check, index) => {
+    const shown = told[index];
+    return maskCheck(shown?.matcher === check.matcher && shown.ok === check.ok ? shown : check, masker);
+  });
+}
+
+/** A check with its texts masked. */
+export function maskCheck(check: Check, masker: Masker): Check {
+  return { ...check, expected: masker.message(check.expected), actual: masker.message(check.actual) };
 }
 
 /** Which conditions of one stream are decided by whom. */

@@ -5,6 +5,7 @@ import type { RetryReason } from '../../dsl/model/suite.ts';
 import type { Expression, ValueMap } from '../../dsl/model/value.ts';
 import type { Execution } from '../run-types.ts';
 import type { Output } from '../nodes/job-output.ts';
+import type { Masker } from '../secrets/masker.ts';
 import { checkBlock, type Examined, keepBytesFor, reasonOf } from './check-block.ts';
 import { evaluateOutputs } from './evaluate-outputs.ts';
 import { type Scan, scanOutput } from './scan-output.ts';
@@ -21,6 +22,8 @@ export interface JudgeRules {
   readonly hashStdout: boolean;
   readonly badVerdict: 'failed' | 'void';
   readonly storeDir: string;
+  /** Masks secrets in all that is told; absent when the suite has none. */
+  readonly masker?: Masker | undefined;
 }
 
 /** The result of one try, and what kind of failure it was, for `retry.when`. */
@@ -56,9 +59,13 @@ export async function judgeTry(
   }
   const own = execution.kind === 'ended' ? execution.outputs : undefined;
   const evaluated = evaluateOutputs(rules.outputs, rules.scope, examined, own);
-  if ('problem' in evaluated) return { result: { ...result, verdict: 'broken', reason: evaluated.problem } };
-  const fullStdout = rules.keepStdout ? { fullStdout: examined.stdout.text } : {};
-  return { result: { ...result, verdict: 'passed', outputs: evaluated.outputs, ...fullStdout } };
+  if ('problem' in evaluated) {
+    const reason = rules.masker?.message(evaluated.problem) ?? evaluated.problem;
+    return { result: { ...result, verdict: 'broken', reason } };
+  }
+  const fullStdout = rules.keepStdout ? { fullStdout: rules.masker?.text(examined.stdout.text) ?? examined.stdout.text } : {};
+  const outputs = rules.masker?.value(evaluated.outputs) ?? evaluated.outputs;
+  return { result: { ...result, verdict: 'passed', outputs, ...fullStdout } };
 }
 
 /** What can be seen of an execution before a verdict. */
@@ -78,8 +85,8 @@ export async function examineTry(
   tries: Pick<NodeResult, 'tries' | 'earlierTries'>,
   implicitExitCode = true,
 ): Promise<Examination> {
-  if (execution.kind === 'not_run')
-    return { result: blank(rules.node, { ...tries, tries: tries.tries - 1 }), checks: [], unknown: execution.why };
+  const why = execution.kind === 'ended' ? '' : (rules.masker?.value(execution.why) ?? execution.why);
+  if (execution.kind === 'not_run') return { result: blank(rules.node, { ...tries, tries: tries.tries - 1 }), checks: [], unknown: why };
   const streams = await scanBoth(execution.stdout, execution.stderr, rules);
   const result = {
     ...blank(rules.node, tries),
@@ -87,7 +94,7 @@ export async function examineTry(
     stderr: excerpt(streams.stderr),
     ...(execution.incarnation === '' ? {} : { incarnation: execution.incarnation }),
   };
-  if (execution.kind === 'lost') return { result, checks: [], unknown: execution.why };
+  if (execution.kind === 'lost') return { result, checks: [], unknown: why };
   const ran = {
     ...result,
     exitCode: execution.exitCode,
@@ -95,7 +102,7 @@ export async function examineTry(
     durationMs: execution.durationMs,
     startedAt: execution.startedAt,
     finishedAt: execution.finishedAt,
-    ...(execution.survivors.length === 0 ? {} : { survivors: execution.survivors }),
+    ...(execution.survivors.length === 0 ? {} : { survivors: rules.masker?.value(execution.survivors) ?? execution.survivors }),
   };
   if (execution.how === 'cancel') return { result: ran, checks: [], unknown: `cancelled${survivorsOf(ran)}` };
   const examined = {
@@ -105,7 +112,7 @@ export async function examineTry(
     ...(execution.facts && { facts: execution.facts }),
   };
   // A command that was ended at its timeout said only part of what it had to say: no condition over its output is decided.
-  const checks = ran.timedOut ? [] : await checkBlock(rules.expect, examined, rules.scope, implicitExitCode);
+  const checks = ran.timedOut ? [] : await checkBlock(rules.expect, examined, rules.scope, implicitExitCode, rules.masker);
   return { result: { ...ran, checks }, examined, checks };
 }
 
@@ -126,8 +133,16 @@ function failureOf(checks: readonly Check[]): RetryReason {
 async function scanBoth(stdout: Output, stderr: Output, rules: JudgeRules): Promise<{ readonly stdout: Scan; readonly stderr: Scan }> {
   const keep = keepBytesFor(rules.expect, rules.outputs);
   const [out, err] = await Promise.all([
-    scanOutput(stdout, { needles: needlesOf(rules.expect), keepBytes: keep.stdout, hashTrimmed: rules.hashStdout }, rules.storeDir),
-    scanOutput(stderr, { needles: needlesOf(rules.expect.stderr), keepBytes: keep.stderr, hashTrimmed: false }, rules.storeDir),
+    scanOutput(
+      stdout,
+      { needles: needlesOf(rules.expect), keepBytes: keep.stdout, hashTrimmed: rules.hashStdout, masker: rules.masker },
+      rules.storeDir,
+    ),
+    scanOutput(
+      stderr,
+      { needles: needlesOf(rules.expect.stderr), keepBytes: keep.stderr, hashTrimmed: false, masker: rules.masker },
+      rules.storeDir,
+    ),
   ]);
   return { stdout: out, stderr: err };
 }
