@@ -155,7 +155,7 @@ export function describeJobs(shell: readonly string[]): void {
 
     it('goes on when the shell of the stream is killed, and is found by the next one', async () => {
       await start('a', 'sleep 0.5; echo end; exit 9');
-      await until(() => supervisor('a'));
+      await until(() => supervisor('a') > 1);
       process.kill(session.stream.pid as number, 'SIGKILL');
       await until(() => !session.stream.open);
       session = await open();
@@ -378,9 +378,10 @@ export function describeJobs(shell: readonly string[]): void {
         await sleep(draw(25));
         const who = draw(3);
         try {
-          if (who !== 1) process.kill(supervisor(job), 'SIGKILL');
-          const pid = Number(readFileSync(join(world.jobs, job, 'pid'), 'utf8').split('.')[0]);
           // An empty file is one that is being written; pid 0 would be ourselves.
+          const owner = supervisor(job);
+          if (who !== 1 && owner > 1) process.kill(owner, 'SIGKILL');
+          const pid = Number(readFileSync(join(world.jobs, job, 'pid'), 'utf8').split('.')[0]);
           if (who !== 0 && pid > 1) process.kill(pid, 'SIGKILL');
         } catch (error) {
           // It has not come so far, or is over already: that is one of the moments, too.
