@@ -1,5 +1,5 @@
 import type { Sample } from '../dsl/expression/match.ts';
-import type { Command, CommandTable } from '../dsl/model/command.ts';
+import { type Command, type CommandTable, runsOnWorker } from '../dsl/model/command.ts';
 import type { Node } from '../dsl/model/node.ts';
 import type { RunType } from '../dsl/model/suite.ts';
 import type { ValueMap } from '../dsl/model/value.ts';
@@ -64,9 +64,6 @@ export async function execute(prepared: PreparedCommand, context: JobContext): P
   return runType(context.command.run).execute(context);
 }
 
-/** Run types that the worker executes itself, whatever node they are for. */
-const ON_WORKER: ReadonlySet<RunType> = new Set(['module', 'http', 'sql', 'prometheus']);
-
 /**
  * Where a command runs: some run types beside the worker whatever node they are for, everything else on the node.
  * The node keeps its name: it stands in job ids and in the environment.
@@ -75,7 +72,7 @@ export function hostOf(
   node: Node,
   command: RenderedCommand,
 ): { readonly node: Node; readonly identity: Identity; readonly elsewhere: boolean } {
-  if (!ON_WORKER.has(command.run)) return { node, identity: command, elsewhere: false };
+  if (!runsOnWorker(command.run)) return { node, identity: command, elsewhere: false };
   return { node: { ...node, connection: 'local' }, identity: { sudo: false }, elsewhere: node.connection !== 'local' };
 }
 

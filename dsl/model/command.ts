@@ -35,5 +35,13 @@ export interface Command<Context = CommandContext, Outcome = Partial<Result>> {
   execute(context: Context): Promise<Outcome>;
 }
 
+/** Run types that the worker executes beside itself, whatever node they are for. */
+const ON_WORKER: ReadonlySet<RunType> = new Set(['module', 'python', 'http', 'sql', 'prometheus']);
+
+/** True when a command of this type runs on the worker's host instead of on its node. */
+export function runsOnWorker(run: RunType): boolean {
+  return ON_WORKER.has(run);
+}
+
 /** One entry per run type; `undefined` = in the language, not executable yet. A run type that is forgotten here does not compile. */
 export type CommandTable<Context, Outcome> = { readonly [type in RunType]: Command<Context, Outcome> | undefined };

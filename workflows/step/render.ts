@@ -1,5 +1,6 @@
 import { engineEnv, renderCommandIn, renderMatchers } from '../../dsl/expand/render-command.ts';
 import { activityScope } from '../../dsl/expand/scope.ts';
+import { resolveTimePoints } from '../../dsl/expand/time-points.ts';
 import type { MatcherBlock } from '../../dsl/model/matcher.ts';
 import type { Node } from '../../dsl/model/node.ts';
 import type { CommandSpec } from '../../dsl/model/plan.ts';
@@ -24,7 +25,7 @@ export function renderTarget(stage: Stage, step: string, spec: CommandSpec, node
   const { command, scope } = renderCommandIn(spec, { values: stageScope(stage, node) }, engineEnv(names));
   return {
     node,
-    command,
+    command: { ...command, options: resolveTimePoints(spec.run, command.options, stage.marks) },
     match: renderMatchers(match, scope),
     scope: activityScope({ run: spec.run, expect: match, outputs: spec.outputs }, scope),
   };

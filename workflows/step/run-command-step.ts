@@ -95,7 +95,7 @@ async function runOnNodes(
         {
           activityId: `${label.step}/${target.node.name}`,
           summary: label.title,
-          taskQueue: queueFor(stage, target.node, spec.file),
+          taskQueue: queueFor(stage, target.node, spec),
           cancelReason: () => cancelReason(stage),
         },
       ),

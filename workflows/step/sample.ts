@@ -59,7 +59,7 @@ export async function takeSamples(stage: Stage, label: StepLabel, series: Series
         {
           activityId: activityId(target.node.name),
           summary: label.title,
-          taskQueue: queueFor(stage, target.node, spec.file),
+          taskQueue: queueFor(stage, target.node, spec),
           cancelReason: () => cancelReason(stage),
         },
       ),

@@ -1,7 +1,8 @@
 import type { CancellationScope } from '@temporalio/workflow';
 import { buildScope } from '../../dsl/expand/scope.ts';
 import type { Node } from '../../dsl/model/node.ts';
-import type { Cell, PlanSlice } from '../../dsl/model/plan.ts';
+import { runsOnWorker } from '../../dsl/model/command.ts';
+import type { Cell, CommandSpec, PlanSlice } from '../../dsl/model/plan.ts';
 import type { NodeResult, Phase, StepResult } from '../../dsl/model/result.ts';
 import type { Check } from '../../dsl/model/matcher.ts';
 import type { Value, ValueMap } from '../../dsl/model/value.ts';
@@ -21,6 +22,8 @@ export interface Stage {
   readonly incarnations: Map<string, string>;
   /** Steps that have ended, by id. */
   readonly outcomes: Map<string, StepOutcome>;
+  /** Moments of a testcase that have come, by name (`kill.started`) → epoch ms. */
+  readonly marks?: ReadonlyMap<string, number>;
   /** Cancelled by a cancel or a timeout. */
   readonly work: CancellationScope;
   /** Never cancelled: hooks, recovery, `always()`. */
@@ -71,9 +74,14 @@ export function cancelReason(stage: Stage): string {
   return stage.stopped.value?.reason ?? 'cancelled';
 }
 
-/** Queue of a step's activities on this node: local nodes are those of the starting host. */
-export function queueFor(stage: Stage, node: Node, file: string | undefined): string {
-  return node.connection === 'local' || file !== undefined ? stage.run.queues.host : stage.run.queues.main;
+/**
+ * Queue of a step's activities on this node: local nodes are those of the starting host, and so is the place of what runs beside the worker:
+ * its records lie there, and no other host could tell whether it was sent.
+ */
+export function queueFor(stage: Stage, node: Node, command?: Pick<CommandSpec, 'run'>): string {
+  return node.connection === 'local' || (command !== undefined && runsOnWorker(command.run))
+    ? stage.run.queues.host
+    : stage.run.queues.main;
 }
 
 export function rememberIncarnation(stage: Stage, result: NodeResult): NodeResult {

@@ -17,7 +17,7 @@ export async function greetNodes(stage: Stage, plan: Plan): Promise<void> {
   const waiting = [...usedNodes(stage, plan)];
   const lane = async (): Promise<void> => {
     for (let node = waiting.shift(); node; node = waiting.shift()) {
-      const answer = await hello({ run: stage.run, node }, queueFor(stage, node, undefined));
+      const answer = await hello({ run: stage.run, node }, queueFor(stage, node));
       if (answer) stage.incarnations.set(answer.node, answer.incarnation);
     }
   };
