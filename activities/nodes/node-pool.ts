@@ -45,7 +45,7 @@ function createNodePool(deps: ActivityDeps): NodePool {
       const key = JSON.stringify([...placeOf(node), identity.user ?? '', identity.sudo]);
       let slot = slots.get(key);
       if (slot === undefined) {
-        slot = createSessionSlot(async () => greetNode(await sessionOptions(deps, connections, node, identity)));
+        slot = createSessionSlot(async (note) => greetNode(await sessionOptions(deps, connections, node, identity, note)));
         slots.set(key, slot);
       }
       return slot.session(withinMs);
@@ -81,6 +81,7 @@ async function sessionOptions(
   connections: SshConnections,
   node: Node,
   identity: Identity,
+  note: (waitsFor: string) => void,
 ): Promise<NodeSessionOptions> {
   switch (node.connection) {
     case 'local':
@@ -88,7 +89,7 @@ async function sessionOptions(
     case 'ssh':
       return remoteOptions(deps, {
         argv: [],
-        connect: () => sshShell(deps, connections, node, identity),
+        connect: () => sshShell(deps, connections, node, identity, note),
         refusal: (exitCode, said) => noShell(node, exitCode, said),
       });
     case 'docker':
@@ -119,8 +120,15 @@ function environmentOfOurs(): { readonly [name: string]: string } {
   return env;
 }
 
-async function sshShell(deps: ActivityDeps, connections: SshConnections, node: Node, identity: Identity): Promise<OpenTransport> {
-  const shell = await connections.shell(node);
+async function sshShell(
+  deps: ActivityDeps,
+  connections: SshConnections,
+  node: Node,
+  identity: Identity,
+  note: (waitsFor: string) => void,
+): Promise<OpenTransport> {
+  const shell = await connections.shell(node, note);
+  note(`the shell of ${node.name} does not answer`);
   const login = shell.connection.hop.user;
   const user = identity.user ?? (identity.sudo ? 'root' : login);
   if (user !== login) {

@@ -14,18 +14,22 @@ export interface SessionSlot {
 const BACKOFF_FIRST_MS = 200;
 const BACKOFF_MAX_MS = 15_000;
 
-/** `open` makes one attempt. Rejections with NODE_STREAM_LOST are followed by another attempt, after a random wait that grows. */
-export function createSessionSlot(open: () => Promise<NodeSession>): SessionSlot {
+/**
+ * `open` makes one attempt and notes what it waits for, for those whose patience ends first. Rejections with NODE_STREAM_LOST are followed by
+ * another attempt, after a random wait that grows.
+ */
+export function createSessionSlot(open: (note: (waitsFor: string) => void) => Promise<NodeSession>): SessionSlot {
   let current: NodeSession | undefined;
   let attempt: Promise<NodeSession> | undefined;
   let failures = 0;
   /** Monotonic ms before which no attempt is made. */
   let notBefore = 0;
   let lastTrouble: NodeError | undefined;
+  let waitsFor = 'no answer yet';
   let closed = false;
 
   const begin = (): Promise<NodeSession> => {
-    const opening = open();
+    const opening = open((text) => (waitsFor = text));
     attempt = opening;
     opening.then(
       (session) => {
@@ -76,7 +80,7 @@ export function createSessionSlot(open: () => Promise<NodeSession>): SessionSlot
           }
         }
         if (performance.now() >= deadline) {
-          const trouble = lastTrouble?.message ?? 'no answer yet';
+          const trouble = lastTrouble?.message ?? waitsFor;
           throw new NodeError('NODE_UNREACHABLE', `${trouble} (tried for ${Math.round(withinMs / 100) / 10} s)`);
         }
       }

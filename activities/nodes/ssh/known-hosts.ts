@@ -54,7 +54,7 @@ export function parseKnownHosts(text: string, file: string): readonly KnownHosts
     const [names = '', keyType = '', encoded = ''] = words;
     const key = Buffer.from(encoded, 'base64');
     // The blob repeats its type; what does not is damaged (or a key of protocol 1).
-    if (wireType(key) !== keyType) continue;
+    if (keyType === '' || wireType(key) !== keyType) continue;
     const patterns = names.startsWith('|') ? hashedName(names) : names.split(',').filter(Boolean).map(plainPattern);
     if (patterns.length > 0) lines.push({ marker, patterns, keyType, key, file, line: index + 1 });
   }

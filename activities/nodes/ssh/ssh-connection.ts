@@ -46,6 +46,9 @@ const LINGER_MS = 10_000;
 /** Handshakes at a time: OpenSSH's MaxStartups turns away some from the eleventh on. */
 const MAX_HANDSHAKES = 8;
 
+const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
+const HANDSHAKE_TIMED_OUT = Object.assign(new Error('timed out'), { level: 'client-timeout' });
+
 const allHandshakes = createSemaphore(MAX_HANDSHAKES);
 const handshakesByTarget = new Map<string, Semaphore>();
 
@@ -60,10 +63,14 @@ const HOST_KEY_ALGORITHMS = [
 ] as const;
 
 /**
- * Connects and logs in, once. `via`: the connection to the machine before it on the way.
+ * Connects and logs in, once. `via`: the connection to the machine before it on the way. `note` is told what is waited for.
  * Rejects with NODE_STREAM_LOST when another attempt may succeed, with NODE_REFUSED when none will (keys, login, config).
  */
-export async function openSshConnection(hop: SshHop, via: SshConnection | undefined): Promise<SshConnection> {
+export async function openSshConnection(
+  hop: SshHop,
+  via: SshConnection | undefined,
+  note: (waitsFor: string) => void,
+): Promise<SshConnection> {
   const host = lookUpKnown(hop);
   const credentials = await credentialsFor(hop);
   if (credentials.methods.length === 0) throw keyTrouble(hop, `no key to log in with: ${credentials.unusable.join('; ')}`);
@@ -72,7 +79,9 @@ export async function openSshConnection(hop: SshHop, via: SshConnection | undefi
   handshakesByTarget.set(target, ofTarget);
   // The limit in all starts after TCP: a machine that does not answer must not hold up the others.
   return ofTarget.run(async () => {
+    note(tcpProblem(hop, TIMED_OUT).message);
     const socket = via === undefined ? await connectTcp(hop) : await via.forward(hop);
+    note(handshakeProblem(hop, HANDSHAKE_TIMED_OUT).message);
     try {
       return await allHandshakes.run(() => logIn(hop, host, credentials, socket));
     } catch (error) {
@@ -97,7 +106,7 @@ function connectTcp(hop: SshHop): Promise<Socket> {
     const socket = connectSocket({ host: hop.host, port: hop.port, noDelay: true });
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(tcpProblem(hop, Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));
+      reject(tcpProblem(hop, TIMED_OUT));
     }, TCP_TIMEOUT_MS);
     const fail = (error: NodeJS.ErrnoException): void => {
       clearTimeout(timer);

@@ -7,7 +7,7 @@ import { resolveRoute, type SshHop, type SshRoute } from './ssh-config.ts';
 /** The ssh connections of this worker: one per machine and user, a further one only when its channels are used up. */
 export interface SshConnections {
   /** Starts `/bin/sh` for the user that logs in. Rejects with a NodeError. */
-  shell(node: Node): Promise<SshShell>;
+  shell(node: Node, note: (waitsFor: string) => void): Promise<SshShell>;
   close(): void;
 }
 
@@ -26,7 +26,7 @@ export function createSshConnections(): SshConnections {
   const groups = new Map<string, Group>();
 
   /** A connection with a channel to spare. `jump`: for passing through, which costs no session. */
-  const connectionTo = async (route: SshRoute, jump: boolean): Promise<SshConnection> => {
+  const connectionTo = async (route: SshRoute, jump: boolean, note: (waitsFor: string) => void): Promise<SshConnection> => {
     const key = JSON.stringify(
       route.map(({ host, port, user, hostKeyAlias, knownHosts, identityFiles, agent }) => [
         host,
@@ -53,7 +53,8 @@ export function createSshConnections(): SshConnections {
         continue;
       }
       const last = route.at(-1) as SshHop;
-      const opening = (async () => openSshConnection(last, route.length > 1 ? await connectionTo(route.slice(0, -1), true) : undefined))();
+      const opening = (async () =>
+        openSshConnection(last, route.length > 1 ? await connectionTo(route.slice(0, -1), true, note) : undefined, note))();
       group.opening = opening;
       try {
         connections.push(await opening);
@@ -64,10 +65,10 @@ export function createSshConnections(): SshConnections {
   };
 
   return {
-    async shell(node) {
+    async shell(node, note) {
       const route = await resolveRoute(node);
       for (let turn = 0; ; turn++) {
-        const connection = await connectionTo(route, false);
+        const connection = await connectionTo(route, false, note);
         try {
           // Whatever the login shell is: sh, csh and fish all know exec.
           return { connection, channel: await connection.exec('exec /bin/sh') };
