@@ -3,6 +3,7 @@ import { ApplicationFailureCategory, CancelledFailure } from '@temporalio/common
 
 import { FAILURE } from '../dsl/model/workflow-io.ts';
 import type { NodeResult } from '../dsl/model/result.ts';
+import type { RolesAnswer } from '../dsl/model/workflow-io.ts';
 
 /**
  * How an activity attends to its work: what earlier attempts told, how it shows that it lives, and whether it is to stop.
@@ -90,7 +91,7 @@ export function detached(): Error {
 }
 
 /** What to throw after a cancel was carried out: Temporal sees a cancelled activity, the workflow finds the result in the details. */
-export function cancelled(result: NodeResult): Error {
+export function cancelled(result: NodeResult | RolesAnswer): Error {
   return new CancelledFailure(result.reason ?? 'cancelled', [result]);
 }
 
@@ -98,7 +99,7 @@ export function cancelled(result: NodeResult): Error {
  * The failure of a step with a verdict other than passed. `again`: `never`; `policy` = when the activity's retry policy says;
  * a number = the server starts the next try after that many milliseconds.
  */
-export function stepFailed(result: NodeResult, again: 'never' | 'policy' | number): Error {
+export function stepFailed(result: NodeResult | RolesAnswer, again: 'never' | 'policy' | number): Error {
   return ApplicationFailure.create({
     message: result.reason ?? result.verdict,
     type: FAILURE.stepFailed,

@@ -42,7 +42,7 @@ export function createFinalizeRun(deps: ActivityDeps): (input: FinalizeRunInput)
     beat();
     await completeRecords(context.client, home, input, suite.facts, beat);
     await writeHistory(home, input.run.run, 'suite', historyJson(suite.history));
-    const record = finishedRun(input, suite.facts);
+    const record = finishedRun(input, suite.facts, await fanoutsOf(context.client, suite.facts));
     await writeRunRecord(home, record);
     const { missing } = await writeReports({ home, storeDir: deps.storeDir, run: record, resultsDir: input.run.resultsDir, beat });
     for (const path of missing) deps.log.warn('the store has lost an output', { run: input.run.run, path });
@@ -105,7 +105,16 @@ function skippedAt(suite: WorkflowFacts): ReadonlyMap<TestcaseSummary['id'], num
   return at;
 }
 
-function finishedRun(input: FinalizeRunInput, suite: WorkflowFacts): FinishedRun {
+/** Fan-outs of the suite's own hooks. */
+async function fanoutsOf(client: Client, suite: WorkflowFacts): Promise<WorkflowFacts[]> {
+  const fanouts: WorkflowFacts[] = [];
+  for (const fact of suite.facts) {
+    if (fact.kind === 'child_started' && fact.workflowType === WORKFLOW.fanout) fanouts.push((await fetchFacts(client, fact)).facts);
+  }
+  return fanouts;
+}
+
+function finishedRun(input: FinalizeRunInput, suite: WorkflowFacts, fanouts: readonly WorkflowFacts[]): FinishedRun {
   const { run, result } = input;
   const { plan } = suite.input as SuiteInput;
   return {
@@ -121,7 +130,7 @@ function finishedRun(input: FinalizeRunInput, suite: WorkflowFacts): FinishedRun
     results: run.resultsDir,
     url: workflowUrl(run, suite.workflowId, suite.runId),
     engine: run.engine,
-    steps: stepRecords(suite.facts),
+    steps: stepRecords(suite.facts, fanouts),
     finished: runFinished(result, run.resultsDir),
   } satisfies RunRecord;
 }

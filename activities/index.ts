@@ -1,5 +1,6 @@
 import type { Activities } from '../dsl/model/workflow-io.ts';
 import type { ActivityDeps } from './deps.ts';
+import { createAskRoles } from './roles/ask-roles.ts';
 import { createFinalizeRun } from './finalize-run.ts';
 import { createFinalizeTestcases } from './finalize-testcases.ts';
 import { createHello } from './hello.ts';
@@ -15,6 +16,7 @@ export function createActivities(deps: ActivityDeps): Activities {
     hello: createHello(deps),
     runCommand: createRunCommand(deps),
     sampleCommand: createSampleCommand(deps),
+    askRoles: createAskRoles(deps),
     recoverFault: createRecoverFault(deps),
     watchOwner: createWatchOwner(deps),
     finalizeTestcases: createFinalizeTestcases(deps),

@@ -5,6 +5,7 @@ import type { Verdict } from '../dsl/model/verdict.ts';
 import { isBad } from '../dsl/model/verdict.ts';
 import type { AllureAttachment, AllureDetails, AllureFile, AllureParameter, AllureStatus, AllureStep } from './allure-model.ts';
 import { excerptText, stepChecks } from './event-builders.ts';
+import { isRoleStep } from './report-model.ts';
 import { uuidOf } from './stable-uuid.ts';
 import { capStart, printable, stripAnsi } from './text.ts';
 
@@ -40,9 +41,11 @@ export function allureStep(step: StepRecord, context: StepContext, name = step.t
   const [single] = step.results;
   const many = step.results.length > 1;
   const befores = inner.filter((each) => each.step.startsWith(`${step.step}/before#`));
-  const others = inner.filter((each) => !befores.includes(each));
+  const roles = inner.filter(isRoleStep);
+  const others = inner.filter((each) => !befores.includes(each) && !roles.includes(each));
   const faults = step.kind === 'chaos' ? record.faults.filter((fault) => fault.step === step.step) : [];
   const steps = [
+    ...roles.map((role) => allureStep(role, context, roleTitle(role))),
     ...befores.map((hook) => allureStep(hook, context, `before: ${hook.title}`)),
     ...(many ? step.results.map((result) => nodeStep(step, result, context)) : []),
     ...faults.map((fault) => faultStep(fault, context)),
@@ -60,6 +63,12 @@ export function allureStep(step: StepRecord, context: StepContext, name = step.t
     attachments: single && !many ? attachmentsOf(step, single, context) : [],
     parameters: [...stepParameters(step), ...(single && !many ? resultParameters(single) : [])],
   };
+}
+
+/** `role primary: pg2`. */
+function roleTitle(step: StepRecord): string {
+  const nodes = step.outputs['nodes'];
+  return Array.isArray(nodes) && !isBad(step.verdict) ? `${step.title}: ${nodes.length === 0 ? 'no node' : nodes.join(', ')}` : step.title;
 }
 
 function nodeStep(step: StepRecord, result: NodeResult, context: StepContext): AllureStep | undefined {

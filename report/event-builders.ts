@@ -157,6 +157,8 @@ function nodeEventResult(result: NodeResult, artifact: string | null): NodeEvent
     truncated: result.stdout.truncated || result.stderr.truncated,
     artifact,
     duration_ms: result.durationMs,
+    verdict: result.verdict,
+    reason: reasonText(result.reason),
   };
 }
 

@@ -2,7 +2,7 @@ import type { JournalEntry } from '../dsl/model/journal.ts';
 import type { StepRecord } from '../dsl/model/record.ts';
 import type { NodeResult } from '../dsl/model/result.ts';
 import { SIGNAL } from '../dsl/model/workflow-io.ts';
-import type { FaultSignal } from '../dsl/model/workflow-io.ts';
+import type { FaultSignal, RolesAnswer } from '../dsl/model/workflow-io.ts';
 import type { Fact } from './facts.ts';
 
 type Entry<T extends JournalEntry['type']> = Extract<JournalEntry, { readonly type: T }>;
@@ -21,6 +21,8 @@ export interface JournalReader {
    * workflow is closed. Each step is started and finished once, however often its entries are carried.
    */
   readonly read: (fact: Fact) => Moment[];
+  /** A fact of a `fanout` child of this workflow: its activities are those of this workflow's steps. */
+  readonly readChild: (fact: Fact) => Moment[];
 }
 
 /** A reader for one workflow execution. Keeps results only until the step that names them has finished. */
@@ -33,12 +35,15 @@ export function createJournalReader(): JournalReader {
     finished: new Set(),
     waiting: [],
   };
-  return { read: (fact) => readFact(fact, state) };
+  return {
+    read: (fact) => readFact(fact, state),
+    readChild: (fact) => (fact.kind === 'activity_scheduled' || fact.kind === 'activity_finished' ? readFact(fact, state) : []),
+  };
 }
 
 interface ReaderState {
-  /** Activity id → result, not yet named by a step. */
-  readonly results: Map<string, NodeResult>;
+  /** Activity id (of a role: `<activity id>:<role>`) → results, not yet named by a step. */
+  readonly results: Map<string, readonly NodeResult[]>;
   /** Activities scheduled and not finished → their node; empty when they have none. */
   readonly open: Map<string, string>;
   /** Chaos step → what its fault workflow reported. */
@@ -57,8 +62,9 @@ function readFact(fact: Fact, state: ReaderState): Moment[] {
     const node = state.open.get(fact.activityId);
     state.open.delete(fact.activityId);
     const result = fact.status === 'completed' ? fact.result : fact.detail;
-    if (isNodeResult(result)) state.results.set(fact.activityId, result);
-    else if (node) state.results.set(fact.activityId, lostResult(node, fact));
+    if (isNodeResult(result)) state.results.set(fact.activityId, [result]);
+    else if (isRolesAnswer(result)) for (const each of result.roles) state.results.set(`${fact.activityId}:${each.role}`, each.results);
+    else if (node) state.results.set(fact.activityId, [lostResult(node, fact)]);
     return releaseWaiting(state, false);
   }
   if (fact.kind === 'memo_journal') return readEntries(fact.journal, state);
@@ -213,6 +219,17 @@ function lostResult(node: string, fact: Extract<Fact, { kind: 'activity_finished
 
 function isNodeResult(value: unknown): value is NodeResult {
   return typeof value === 'object' && value !== null && 'node' in value && 'verdict' in value && 'stdout' in value && 'stderr' in value;
+}
+
+function isRolesAnswer(value: unknown): value is RolesAnswer {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    value.kind === 'roles' &&
+    'roles' in value &&
+    Array.isArray(value.roles)
+  );
 }
 
 function isFaultSignal(value: unknown): value is FaultSignal {

@@ -100,6 +100,10 @@ interface WorkflowState extends FollowedWorkflow {
   readonly started: Set<string>;
   /** Of a testcase: its faults. */
   readonly faults: string[];
+  /** Of a testcase: the fan-outs of its steps. */
+  readonly fanouts: string[];
+  /** Of a fan-out: the workflow whose step it runs. */
+  owner: WorkflowState | undefined;
   testcase: TestcaseInput | undefined;
   fault: FollowedFault | undefined;
   /** Of a testcase: how it was closed, until that was told. */
@@ -161,6 +165,8 @@ function workflowOf(run: RunState, named: FollowedWorkflow): WorkflowState {
     reader: createJournalReader(),
     started: new Set(),
     faults: [],
+    fanouts: [],
+    owner: undefined,
     testcase: undefined,
     fault: undefined,
     ending: undefined,
@@ -191,9 +197,16 @@ function begin(run: RunState, workflow: WorkflowState, header: WorkflowHeader): 
 }
 
 function addFact(run: RunState, workflow: WorkflowState, fact: Fact): RunEvent[] {
-  const events = workflow.reader.read(fact).flatMap((moment) => tellMoment(run, workflow, moment));
+  const { owner } = workflow;
+  const events = owner
+    ? owner.reader.readChild(fact).flatMap((moment) => tellMoment(run, owner, moment))
+    : workflow.reader.read(fact).flatMap((moment) => tellMoment(run, workflow, moment));
   if (fact.kind === 'child_started' && !run.done.has(fact.workflowId)) {
     const child = workflowOf(run, fact);
+    if (fact.workflowType === WORKFLOW.fanout) {
+      workflow.fanouts.push(fact.workflowId);
+      child.owner ??= workflow;
+    }
     const input = faultInputOf(fact);
     if (input) {
       workflow.faults.push(fact.workflowId);
@@ -309,7 +322,7 @@ function tellTestcaseEnd(run: RunState, workflow: WorkflowState, ending: ClosedF
     faults: [],
   });
   run.toldTestcases.add(record.testcase);
-  for (const id of [workflow.workflowId, ...workflow.faults]) {
+  for (const id of [workflow.workflowId, ...workflow.faults, ...workflow.fanouts]) {
     // A fault that is still owed is followed on: it may be undone before the run is over.
     if (run.workflows.get(id)?.closed !== true) continue;
     run.workflows.delete(id);

@@ -12,8 +12,13 @@ export type ClosedFact = Extract<Fact, { kind: 'closed' }>;
 /**
  * The durable record of one closed testcase attempt. Pure: the same histories give the same record.
  * `faults`: histories of the fault workflows it started; those not given are told by the testcase's own history alone.
+ * `fanouts`: histories of the `fanout` children it started, which hold the results of steps on many nodes.
  */
-export function projectRecord(testcase: WorkflowFacts, faults: readonly WorkflowFacts[]): TestcaseRecord {
+export function projectRecord(
+  testcase: WorkflowFacts,
+  faults: readonly WorkflowFacts[],
+  fanouts: readonly WorkflowFacts[] = [],
+): TestcaseRecord {
   const input = testcaseInputOf(testcase);
   if (!input) throw new Error(`${testcase.workflowId} is not a testcase`);
   const closed = testcase.facts.findLast((fact): fact is ClosedFact => fact.kind === 'closed');
@@ -24,7 +29,7 @@ export function projectRecord(testcase: WorkflowFacts, faults: readonly Workflow
     workflowRunId: testcase.runId,
     startedAt: testcase.startedAt,
     end: attemptEnd(closed, testcase.startedAt, until),
-    steps: stepRecords(testcase.facts),
+    steps: stepRecords(testcase.facts, fanouts),
     faults: faultRecords(testcase, faults, until),
   });
 }
@@ -68,13 +73,16 @@ export function closeReason(closed: ClosedFact | undefined): string {
   return closed.status === 'continued_as_new' ? 'its workflow was continued elsewhere' : `workflow ${words[closed.status]}${said}`;
 }
 
-/** All steps in the order in which they started. */
-export function stepRecords(facts: readonly Fact[]): StepRecord[] {
+/** All steps in the order in which they started. `fanouts`: histories of the `fanout` children that these facts name. */
+export function stepRecords(facts: readonly Fact[], fanouts: readonly WorkflowFacts[] = []): StepRecord[] {
   const reader = createJournalReader();
+  const children = new Map(fanouts.map((fanout) => [fanout.workflowId, fanout.facts]));
   const order: string[] = [];
   const steps = new Map<string, StepRecord>();
   for (const fact of facts) {
-    for (const moment of reader.read(fact)) {
+    // What follows the end of a fan-out is about its results, so they are read before it.
+    const inner = fact.kind === 'child_started' ? (children.get(fact.workflowId) ?? []) : [];
+    for (const moment of [...inner.flatMap(reader.readChild), ...reader.read(fact)]) {
       if (moment.kind === 'step_started') order.push(moment.entry.step);
       if (moment.kind !== 'step_finished') continue;
       if (!order.includes(moment.step.step)) order.push(moment.step.step);

@@ -13,6 +13,7 @@ import {
 } from './event-builders.ts';
 import type { AttemptName } from './event-builders.ts';
 import type { FinishedRun } from './report-model.ts';
+import { isRoleStep } from './report-model.ts';
 
 /** The events of one attempt, from its record: the same lines that the live projection of its history tells, in the order of their times. */
 export function recordEvents(record: TestcaseRecord): RunEvent[] {
@@ -33,12 +34,18 @@ export function runFrameEvents(run: FinishedRun): { readonly first: RunEvent; re
 
 function stepEvents(name: AttemptName, steps: readonly StepRecord[], faults: readonly FaultRecord[]): RunEvent[] {
   const known = new Set(steps.map((step) => step.step));
-  const ofStep = (step: StepRecord): RunEvent[] => [
-    ...(step.verdict === 'skipped' ? [] : [stepStartedFromRecord(name, step)]),
-    ...faults.filter((fault) => fault.step === step.step).flatMap((fault) => faultEvents(name.testcase, fault)),
-    ...steps.filter((inner) => inner.parent === step.step).flatMap(ofStep),
-    stepFinishedEvent(name, step),
-  ];
+  const ofStep = (step: StepRecord): RunEvent[] => {
+    const inner = steps.filter((each) => each.parent === step.step);
+    // Roles are asked before a step begins: where it runs depends on them.
+    const asked = inner.filter((each) => isRoleStep(each) && each.finishedAt <= step.startedAt);
+    return [
+      ...asked.flatMap(ofStep),
+      ...(step.verdict === 'skipped' ? [] : [stepStartedFromRecord(name, step)]),
+      ...faults.filter((fault) => fault.step === step.step).flatMap((fault) => faultEvents(name.testcase, fault)),
+      ...inner.filter((each) => !asked.includes(each)).flatMap(ofStep),
+      stepFinishedEvent(name, step),
+    ];
+  };
   const roots = steps.filter((step) => step.parent === undefined || !known.has(step.parent));
   const loose = faults.filter((fault) => !known.has(fault.step));
   const events = [...loose.flatMap((fault) => faultEvents(name.testcase, fault)), ...roots.flatMap(ofStep)];

@@ -1,6 +1,7 @@
 import type { RunRecord, StepRecord, TestcaseRecord } from '../dsl/model/record.ts';
 import type { RunFinished } from '../dsl/model/events.ts';
 import type { TestcaseSummary } from '../dsl/model/result.ts';
+import type { Verdict } from '../dsl/model/verdict.ts';
 import { isBad } from '../dsl/model/verdict.ts';
 import { excerptText, stepChecks } from './event-builders.ts';
 import { stepArtifacts } from './artifact-path.ts';
@@ -27,6 +28,19 @@ export function decidingStep(record: TestcaseRecord): StepRecord | undefined {
   );
 }
 
+/** The question of a role, asked for the step that is its parent: `<step>/role.<name>`. */
+export function isRoleStep(step: Pick<StepRecord, 'step' | 'kind'>): boolean {
+  return step.kind === 'hook' && /\/role\.[^/]+$/u.test(step.step);
+}
+
+/** One row of a failed step's table: what came of it on one node. */
+export interface NodeRow {
+  readonly node: string;
+  readonly verdict: Verdict;
+  readonly exitCode: number | null;
+  readonly reason: string;
+}
+
 /** What a failed step shows: everything a person needs to see why. */
 export interface FailureView {
   readonly reason: string;
@@ -40,6 +54,8 @@ export interface FailureView {
   readonly stdout: string;
   readonly stderr: string;
   readonly exitCode?: number | null;
+  /** With several nodes, or a role that did not hold: how each of them went. */
+  readonly rows?: readonly NodeRow[];
 }
 
 /** The failure of an attempt; `undefined` when it passed. */
@@ -48,11 +64,16 @@ export function failureOf(record: TestcaseRecord): FailureView | undefined {
   const step = decidingStep(record);
   const place = step?.location ?? { file: record.file, line: record.line };
   const result = step?.results.find((each) => isBad(each.verdict)) ?? step?.results[0];
+  // A step whose role did not hold ran nowhere: the answers of the nodes are what there is to see.
+  const role = step && record.steps.find((each) => isRoleStep(each) && each.step.startsWith(`${step.step}/`) && isBad(each.verdict));
+  const told = step && step.results.length === 0 ? (role?.results ?? []) : (step?.results ?? []);
+  const rows = told.map(({ node, verdict, exitCode, reason = '' }) => ({ node, verdict, exitCode, reason }));
   const check = (step ? stepChecks(step) : []).find((each) => each.ok !== true);
   return {
     reason: record.reason ?? step?.reason ?? record.verdict,
     ...(step ? { step: step.step, title: step.title } : {}),
     ...(result ? { node: result.node, exitCode: result.exitCode } : {}),
+    ...(rows.length > 1 || role ? { rows } : {}),
     ...(check
       ? {
           expected: `${check.path === undefined ? check.matcher : `${check.matcher} ${check.path}`}: ${check.expected}`,

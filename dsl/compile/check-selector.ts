@@ -57,8 +57,8 @@ function selectorFacts(world: World, text: string): SelectorFacts {
 }
 
 function freshFacts(world: World, text: string): SelectorFacts {
-  // Its marks are inspected with the other texts of the definition; nodes of an inventory are not known before the run.
-  if (hasMarks(text) || world.suite.context.inventory !== undefined) return {};
+  // Its marks are inspected with the other texts of the definition; nodes of an inventory that was not read are not known.
+  if (hasMarks(text) || !world.hasAllNodes) return {};
   const scope = { nodes: world.context.nodes, groups: world.context.groups, roles: world.roles };
   const problem = checkSelector(text, scope);
   return problem ? { problem } : { nodes: possibleNodes(text, scope) };

@@ -5,7 +5,8 @@ import type { StepGraph } from '../expand/step-graph.ts';
 import type { Location } from '../model/location.ts';
 import type { ValueMap } from '../model/value.ts';
 import type { SampledAssert, TestcaseDefinition, WaitCondition } from '../model/suite.ts';
-import { checkNodes } from './check-selector.ts';
+import { rolesInSelector } from '../expand/roles.ts';
+import { checkNodes, staticNodes } from './check-selector.ts';
 import { checkFacts, checkUses } from './check-uses.ts';
 import type { Site, UsePlace } from './check-uses.ts';
 import {
@@ -283,6 +284,12 @@ function checkAsserts(world: World, site: Site, testcase: TestcaseDefinition, ha
   }
 }
 
+/** What the selector matches is known before the run, and the same in it. */
+function isSettled(world: World, selector: string): boolean {
+  if (staticNodes(world, selector) === undefined) return false;
+  return rolesInSelector(selector, { groups: world.context.groups, roles: [...world.roles] }).length === 0;
+}
+
 /** `testcase.started` or `<id>.<moment>`. */
 function checkMark(world: World, site: Site, mark: string, path: string, location: Location): void {
   if (mark === 'testcase.started') return;
@@ -327,7 +334,17 @@ function checkOwnTexts(world: World, site: Site, testcase: TestcaseDefinition): 
     );
   }
   for (const [name, selector] of Object.entries(testcase.bind)) {
-    checkNodes(world, selector, undefined, location, owner, `bind.${name}`);
+    const nodes = checkNodes(world, selector, undefined, location, owner, `bind.${name}`);
+    if (isSettled(world, selector) && nodes.length > 1) {
+      world.reporter.error(
+        'SUITE_SELECTOR',
+        location,
+        `${owner}: bind.${name}: "${selector}" matches ${nodes.length} nodes, it must be exactly one`,
+        {
+          hint: `take one of them: ${selector}[0] of a group, or a name`,
+        },
+      );
+    }
     checkUses(
       world,
       site,

@@ -13,6 +13,8 @@ import { checkEvents } from './estimate-events.ts';
 import { chaosFacts, checkRoles, commandFacts, probeFacts } from './inspect-definition.ts';
 import { matrixCells, mergeParams, paramNames, scalarOf } from './matrix.ts';
 import type { MergedParams } from './matrix.ts';
+import { readInventory } from './inventory.ts';
+import type { InventoryText } from './inventory.ts';
 import { checkSupported } from './not-supported.ts';
 import { planContext } from './plan-context.ts';
 import { planSteps } from './plan-steps.ts';
@@ -36,6 +38,8 @@ export interface CompileOptions {
   readonly execute: boolean;
   /** `--soak` in place of the suite's own, `false` = `--no-soak`. */
   readonly soak?: SoakDefinition | false;
+  /** What `context.inventory` gave; whoever compiles reads it. Absent = the nodes it names are not known. */
+  readonly inventory?: InventoryText;
   /** `-x`. */
   readonly failFast?: boolean;
 }
@@ -52,8 +56,13 @@ const NO_ASSERT: AssertDefinition = { eventually: [], always: [], never: [], wit
 /** Suite → plan, or everything that is wrong with the suite. Pure: same suite, options and seed = same plan. */
 export function compileSuite(suite: Suite, options: CompileOptions): Compilation {
   const reporter = createReporter(suite.file);
-  const context = planContext(suite, options.envOverrides ?? {});
-  const world = createWorld(suite, context, reporter);
+  const inventory = options.inventory && readInventory(options.inventory);
+  for (const problem of inventory?.problems ?? []) {
+    const { file } = options.inventory as InventoryText;
+    reporter.error('SUITE_INVENTORY', { file, line: 1, column: 1 }, `context.inventory: ${problem}`);
+  }
+  const context = planContext(suite, options.envOverrides ?? {}, inventory);
+  const world = createWorld(suite, context, reporter, suite.context.inventory === undefined || inventory !== undefined);
   const overrides = paramOverrides(world, options.paramOverrides ?? {});
 
   checkContext(world);

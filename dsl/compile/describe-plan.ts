@@ -27,6 +27,8 @@ export interface PlanDocument {
 export interface DescribedTestcase {
   readonly id: string;
   readonly params: ValueMap;
+  /** Name → selector; absent when nothing is pinned. */
+  readonly bind?: { readonly [name: string]: string };
   readonly steps: readonly DescribedStep[];
   readonly assert: readonly DescribedAssert[];
   readonly hooks: { readonly before: readonly string[]; readonly after: readonly string[]; readonly on_fail: readonly string[] };
@@ -73,6 +75,7 @@ function describeTestcase(plan: Plan, testcase: PlannedTestcase, cell: Cell): De
   return {
     id: cell.id,
     params: cell.params,
+    ...(Object.keys(testcase.bind).length > 0 && { bind: testcase.bind }),
     steps: testcase.steps.map((step) => describeStep(plan, testcase, step, cell)),
     assert: describeAsserts(testcase, cell),
     hooks: { before: names(testcase.hooks.before), after: names(testcase.hooks.after), on_fail: names(testcase.hooks.onFail) },
@@ -240,6 +243,7 @@ export function planText(document: PlanDocument): string {
   for (const testcase of document.testcases) {
     lines.push('', testcase.id);
     if (testcase.hooks.before.length > 0) lines.push(`  before: ${testcase.hooks.before.join(', ')}`);
+    for (const [name, selector] of Object.entries(testcase.bind ?? {})) lines.push(`  bind ${name}: ${selector}`);
     const order = sequenceNeeds(testcase.steps);
     for (const step of testcase.steps) {
       const notes = [

@@ -11,6 +11,10 @@ const PER_ACTIVITY = 6;
 /** Start of a child, its four signals and its end, with their workflow tasks. */
 const PER_FAULT = 24;
 const PER_TIMER = 5;
+/** Up to this many nodes a step is part of the testcase's history, more are that of a child. */
+const WIDE = 16;
+/** Start and end of a fan-out child, with their workflow tasks; one child holds 200 nodes. */
+const PER_CHILD = 12;
 /** Start, hello of the nodes, end, and some signals. */
 const BASE = 30;
 
@@ -44,7 +48,7 @@ function stepEvents(world: World, step: PlannedStep): number {
       const hooks = definition ? definition.hooks.before.length + definition.hooks.after.length + definition.hooks.onFail.length : 0;
       const { nodes = definition?.nodes, pick = definition?.pick } = step.overrides;
       const count = (staticNodes(world, nodes) ?? world.context.nodes).length;
-      return PER_ACTIVITY * (pickedCount(count, pick) + hooks);
+      return nodeEvents(pickedCount(count, pick)) + PER_ACTIVITY * (hooks + (world.roles.size > 0 ? 1 : 0));
     }
     case 'chaos': {
       const hooks = entry(world.definitions.chaos, step.chaos)?.hooks;
@@ -63,6 +67,10 @@ function stepEvents(world: World, step: PlannedStep): number {
     case 'parallel':
       return 0;
   }
+}
+
+function nodeEvents(count: number): number {
+  return count > WIDE ? PER_CHILD * Math.ceil(count / 200) : PER_ACTIVITY * count;
 }
 
 function samplesIn(condition: WaitCondition): number {

@@ -12,7 +12,9 @@ import type {
 import type { ValueMap } from '../model/value.ts';
 import { hasMarks } from '../expression/marks.ts';
 import { sqlDialect } from '../expression/sql.ts';
-import { checkNodes } from './check-selector.ts';
+import { rolesOfRole } from '../expand/roles.ts';
+import { findCycle } from './check-graph.ts';
+import { checkNodes, staticNodes } from './check-selector.ts';
 import { inspectCmd, inspectExpression, inspectMap, inspectMatchers, inspectSqlText, inspectTemplate } from './inspect-text.ts';
 import type { Inspection, TextUse } from './inspect-text.ts';
 import { COMMAND_NAMES, ENGINE_ENV, REDUCE_NAMES, RESULT_NAMES, SELECTOR_NAMES } from './names.ts';
@@ -119,12 +121,34 @@ export function checkRoles(world: World): void {
   for (const role of Object.values(world.definitions.roles)) {
     const owner = `role "${role.name}"`;
     const to = inspection(world, owner, role.location);
-    if (role.cmd !== undefined) inspectCmd(role.cmd, 'cmd', names, to);
-    inspectMap(role.options, 'options', names, to);
-    inspectMap(role.env, 'env', names, to, 'whole-mark');
+    inspectInvocation(role, to, names, ROLE_SELECTOR_NAMES);
     inspectMatchers(role.match, 'match', names, RESULT_NAMES, to);
-    checkNodes(world, role.nodes, role.pick, role.location, owner, 'nodes');
+    const nodes = checkNodes(world, role.nodes ?? 'all', undefined, role.location, owner, 'nodes');
+    if (typeof role.expect === 'number' && role.expect > nodes.length && world.hasAllNodes) {
+      world.reporter.error(
+        'SUITE_SELECTOR',
+        role.location,
+        `${owner}: expect: ${role.expect}, but only ${nodes.length} of the nodes can have it`,
+      );
+    }
   }
+  checkRoleCircles(world);
+}
+
+const ROLE_SELECTOR_NAMES: ReadonlySet<string> = new Set(['env', 'nodes', 'run', 'params']);
+
+/** A role may look for its nodes among those of another role, but not round in a circle. */
+function checkRoleCircles(world: World): void {
+  const { roles } = world.definitions;
+  const names = { groups: world.context.groups, roles: Object.keys(roles) };
+  const needs = new Map<string, readonly string[]>();
+  for (const role of Object.values(roles)) {
+    // A selector that cannot be read was reported where it stands.
+    if (role.nodes !== undefined && staticNodes(world, role.nodes) !== undefined) needs.set(role.name, rolesOfRole(role, names));
+  }
+  const path = findCycle(needs);
+  const first = path && entry(roles, path[0] as string);
+  if (path && first) world.reporter.error('SUITE_CYCLE', first.location, `the roles look for each other: ${path.join(' → ')}`);
 }
 
 /** Texts that a step sets again; they see what the definition's texts see. */
@@ -248,17 +272,22 @@ export function refuseAllEqual(world: World, owner: string, location: Location):
   );
 }
 
-function inspectInvocation(definition: Invocation, to: Inspection): void {
-  if (definition.cmd !== undefined) inspectCmd(definition.cmd, 'cmd', COMMAND_NAMES, to);
-  if (definition.file !== undefined) inspectTemplate(definition.file, 'file', COMMAND_NAMES, to);
-  inspectMap(definition.options, 'options', COMMAND_NAMES, to, 'whole-mark');
+function inspectInvocation(
+  definition: Invocation,
+  to: Inspection,
+  names: ReadonlySet<string> = COMMAND_NAMES,
+  selectorNames: ReadonlySet<string> = SELECTOR_NAMES,
+): void {
+  if (definition.cmd !== undefined) inspectCmd(definition.cmd, 'cmd', names, to);
+  if (definition.file !== undefined) inspectTemplate(definition.file, 'file', names, to);
+  inspectMap(definition.options, 'options', names, to, 'whole-mark');
   if (definition.run === 'sql') inspectSql(definition.options, to);
-  inspectMap(definition.with, 'with', COMMAND_NAMES, to);
-  if (definition.nodes !== undefined) inspectTemplate(definition.nodes, 'nodes', SELECTOR_NAMES, to);
-  inspectMap(definition.env, 'env', COMMAND_NAMES, to, 'whole-mark');
-  if (definition.cwd !== undefined) inspectTemplate(definition.cwd, 'cwd', COMMAND_NAMES, to);
-  if (definition.stdin !== undefined) inspectTemplate(definition.stdin, 'stdin', COMMAND_NAMES, to, 'whole-mark');
-  if (definition.user !== undefined) inspectTemplate(definition.user, 'user', COMMAND_NAMES, to);
+  inspectMap(definition.with, 'with', names, to);
+  if (definition.nodes !== undefined) inspectTemplate(definition.nodes, 'nodes', selectorNames, to);
+  inspectMap(definition.env, 'env', names, to, 'whole-mark');
+  if (definition.cwd !== undefined) inspectTemplate(definition.cwd, 'cwd', names, to);
+  if (definition.stdin !== undefined) inspectTemplate(definition.stdin, 'stdin', names, to, 'whole-mark');
+  if (definition.user !== undefined) inspectTemplate(definition.user, 'user', names, to);
 }
 
 function inspectSql(options: Invocation['options'], to: Inspection): void {

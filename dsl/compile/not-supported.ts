@@ -1,17 +1,26 @@
 import type { Location } from '../model/location.ts';
 import type { PlannedStep, PlannedTestcase } from '../model/plan.ts';
-import type { ChaosDefinition, CommandDefinition, HooksDefinition, SampledAssert, SoakDefinition, WaitCondition } from '../model/suite.ts';
+import type {
+  ChaosDefinition,
+  CommandDefinition,
+  HooksDefinition,
+  RunType,
+  SampledAssert,
+  SoakDefinition,
+  WaitCondition,
+} from '../model/suite.ts';
 import type { TextUse } from './inspect-text.ts';
+import { rolesIn, rolesInOrder } from '../expand/roles.ts';
 import { staticNodes } from './check-selector.ts';
 import type { DefinitionFacts } from './inspect-definition.ts';
-import { namesInSelector } from '../expression/selector.ts';
-import { hasMarks } from '../expression/marks.ts';
 import type { TestcaseFacts } from './check-testcase.ts';
 import { entry } from './world.ts';
 import type { World } from './world.ts';
 
-/** Nodes at a time that one step can run on. */
-const MAX_FAN_OUT = 16;
+/** Nodes of one fault: its workflow holds the injection, proof and undo of each. */
+const MAX_FAULT_NODES = 16;
+/** Run types that the engine executes. */
+const EXECUTABLE: ReadonlySet<RunType> = new Set<RunType>(['shell', 'module', 'http', 'sql', 'logs', 'prometheus']);
 
 /**
  * Reports what the language has and the engine cannot execute yet, at its place; docs/roadmap.md lists the same features.
@@ -42,7 +51,6 @@ export function checkSupported(
     const location = suite.context.nodes?.find((each) => each.name === node.name)?.location ?? start;
     refuse(location, `connection: ${node.connection} (node "${node.name}")`);
   }
-  if (suite.context.inventory !== undefined) refuse(start, 'context.inventory');
   if (soak) refuse(start, 'soak (run once with --no-soak)');
 
   /** Definitions are looked at once. */
@@ -57,10 +65,8 @@ export function checkSupported(
     if (seen.has(definition)) return;
     seen.add(definition);
     const { location } = definition;
-    if (definition.run !== 'shell' && definition.run !== 'module') refuse(location, `run: ${definition.run}`);
+    if (!EXECUTABLE.has(definition.run)) refuse(location, `run: ${definition.run}`);
     if (definition.cache) refuse(location, 'cache');
-    selector(definition.nodes, location);
-    fanOut(definition.nodes, definition.pick, location);
     texts(world.facts.get(definition), location);
     hooks(definition.hooks);
   };
@@ -74,25 +80,17 @@ export function checkSupported(
     if (definition.recover && definition.recover.run !== 'shell') refuse(location, `recover with run: ${definition.recover.run}`);
     if (definition.verify?.nodes !== undefined || definition.recover?.verify?.nodes !== undefined)
       refuse(location, 'verify on other nodes (verify.nodes)');
-    selector(definition.nodes, location);
-    fanOut(definition.nodes, definition.pick, location);
+    faultNodes(definition.nodes, definition.pick, location);
     texts(world.facts.get(definition), location);
     hooks(definition.hooks);
   };
-  const selector = (text: string | undefined, location: Location): void => {
-    if (text === undefined) return;
-    if (hasMarks(text)) return;
-    for (const name of namesInSelector(text, world.context.groups))
-      if (world.roles.has(name)) refuse(location, `roles (selector "${text}")`);
-  };
-  const fanOut = (text: string | undefined, pick: CommandDefinition['pick'], location: Location): void => {
+  const faultNodes = (text: string | undefined, pick: CommandDefinition['pick'], location: Location): void => {
     if (pick !== undefined && pick !== 'all') return;
     const count = staticNodes(world, text)?.length ?? 0;
-    if (count > MAX_FAN_OUT) refuse(location, `a step on more than ${MAX_FAN_OUT} nodes (this one: ${count})`);
+    if (count > MAX_FAULT_NODES) refuse(location, `a fault on more than ${MAX_FAULT_NODES} nodes (this one: ${count})`);
   };
   const uses = (list: readonly TextUse[], location: Location): void => {
-    for (const use of list)
-      for (const name of ['roles', 'probes', 'bind']) if (use.names.has(name)) refuse(location, `${name} (in ${use.path})`);
+    for (const use of list) if (use.names.has('probes')) refuse(location, `probes (in ${use.path})`);
   };
   const texts = (known: DefinitionFacts | undefined, location: Location): void => {
     if (known) uses(known.uses, location);
@@ -116,15 +114,12 @@ export function checkSupported(
         const definition = typeof each.command === 'string' ? entry(world.definitions.commands, each.command) : each.command;
         if (definition) command(definition);
         if (each.overrides.cache) refuse(location, 'cache');
-        selector(each.overrides.nodes, location);
-        if (each.overrides.nodes !== undefined) fanOut(each.overrides.nodes, each.overrides.pick ?? definition?.pick, location);
         return;
       }
       case 'chaos': {
         const definition = entry(world.definitions.chaos, each.chaos);
         if (definition) chaos(definition);
-        selector(each.overrides.nodes, location);
-        if (each.overrides.nodes !== undefined) fanOut(each.overrides.nodes, each.overrides.pick ?? definition?.pick, location);
+        if (each.overrides.nodes !== undefined) faultNodes(each.overrides.nodes, each.overrides.pick ?? definition?.pick, location);
         return;
       }
       case 'wait':
@@ -149,7 +144,6 @@ export function checkSupported(
   for (const testcase of testcases) {
     const { location } = testcase;
     for (const each of testcase.steps) step(each);
-    for (const [name] of Object.entries(testcase.bind)) refuse(location, `bind (bind.${name})`);
     if (testcase.probes.length > 0) refuse(location, `probes (${testcase.probes.join(', ')})`);
     if (testcase.needs.length > 0) refuse(location, `needs of a testcase ("${testcase.name}" needs ${testcase.needs.join(', ')})`);
     for (const lock of testcase.locks) if (lock.name !== world.context.cluster) refuse(location, `locks (${lock.name})`);
@@ -159,12 +153,15 @@ export function checkSupported(
     for (const each of testcase.assert.within) if (typeof each.until !== 'string') refuse(each.location, 'assert.within with a probe');
     // Its definitions have been looked at: what is left are the testcase's own texts.
     for (const use of facts.get(testcase.name)?.liveUses ?? []) {
-      for (const name of ['roles', 'probes', 'bind'])
-        if (use.names.has(name) && !features.has(name)) refuse(location, `${name} (in ${use.path})`);
+      if (use.names.has('probes') && !features.has('probes')) refuse(location, `probes (in ${use.path})`);
     }
-    for (const requirement of testcase.requires) selector(requirement.nodes, requirement.location);
     hooks(testcase.hooks);
   }
   hooks(suite.hooks);
-  for (const requirement of suite.requires) selector(requirement.nodes, requirement.location);
+  const names = { groups: world.context.groups, roles: [...world.roles] };
+  const used = rolesInOrder(rolesIn([...testcases, ...seen, suite.requires], names), world.definitions.roles, names);
+  for (const name of used) {
+    const role = entry(world.definitions.roles, name);
+    if (role && !EXECUTABLE.has(role.run)) refuse(role.location, `run: ${role.run}`);
+  }
 }

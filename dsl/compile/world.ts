@@ -21,6 +21,8 @@ export interface World {
   readonly toldUses: Set<string>;
   /** Expression → what it reads. */
   readonly readings: Map<string, Reading>;
+  /** False when the suite names an inventory that nobody has read: which nodes there are is not known. */
+  readonly hasAllNodes: boolean;
   readonly facts: Map<CommandDefinition | ChaosDefinition | ProbeDefinition, DefinitionFacts>;
 }
 
@@ -30,7 +32,7 @@ export interface SelectorFacts {
   readonly problem?: { readonly message: string; readonly hint?: string };
 }
 
-export function createWorld(suite: Suite, context: PlanContext, reporter: Reporter): World {
+export function createWorld(suite: Suite, context: PlanContext, reporter: Reporter, hasAllNodes = true): World {
   return {
     suite,
     context,
@@ -47,6 +49,7 @@ export function createWorld(suite: Suite, context: PlanContext, reporter: Report
     selectors: new Map(),
     toldUses: new Set(),
     readings: new Map(),
+    hasAllNodes,
     facts: new Map(),
   };
 }

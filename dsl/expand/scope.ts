@@ -21,12 +21,14 @@ export interface ScopeParts {
   readonly steps: Iterable<StepResult>;
   /** Pinned nodes. */
   readonly bind?: { readonly [name: string]: Node };
+  /** Answers of the roles that were asked for this moment; others do not exist in it. */
+  readonly roles?: { readonly [role: string]: readonly Node[] };
   /** Node the expression is rendered for; absent in `if` and asserts. */
   readonly node?: Node;
 }
 
 /**
- * The whole scope: `params env steps bind nodes run testcase`, and with a node `node` and `peers` (all other nodes).
+ * The whole scope: `params env steps bind nodes run testcase`, with answers `roles`, and with a node `node` and `peers` (all other nodes).
  * `env` is what a command of this testcase would get without its own and its step's additions. `inputs` is added by renderCommand.
  * Throws ExpressionError when a mark of the context's or the testcase's env cannot be rendered.
  */
@@ -35,6 +37,9 @@ export function buildScope(parts: ScopeParts): ValueMap {
   const values: { [name: string]: Value } = {
     params: parts.cell.params,
     bind: Object.fromEntries(Object.entries(parts.bind ?? {}).map(([name, node]) => [name, nodeValue(node)])),
+    ...(parts.roles !== undefined && {
+      roles: Object.fromEntries(Object.entries(parts.roles).map(([name, found]) => [name, roleValue(found)])),
+    }),
     nodes,
     run: {
       id: parts.run.run,
@@ -68,6 +73,12 @@ function baseEnv(context: PlanContext, testcaseEnv: PlannedTestcase['env'], valu
     }
   }
   return env;
+}
+
+/** A role as `roles.<r>`: the fields of its first node, and all of its nodes as `all`. A role that no node has is only `all: []`. */
+export function roleValue(nodes: readonly Node[]): ValueMap {
+  const [first] = nodes;
+  return { ...(first && nodeValue(first)), all: nodes.map(nodeValue) };
 }
 
 /** A node as expressions see it. */

@@ -2,6 +2,7 @@ import type { Scope } from '../expression/cel.ts';
 import { drawIndex } from '../expression/random.ts';
 import { hasMarks, namesInTemplate, renderTemplate, renderValue } from '../expression/marks.ts';
 import { noMatchMessage, pickNodes, selectNodes } from '../expression/selector.ts';
+import type { SelectorScope } from '../expression/selector.ts';
 import type { Node, Pick } from '../model/node.ts';
 import type { PlanContext } from '../model/plan.ts';
 import type { Value, ValueMap } from '../model/value.ts';
@@ -13,6 +14,10 @@ export interface SelectionOptions {
   /** Root of the draw and what tells this draw from others: iteration, testcase id, attempt, step id. */
   readonly seed: number;
   readonly draw: readonly string[];
+  /** Answers of the roles that were asked for this selector, as node names. A selector that names another role is an error. */
+  readonly roles?: { readonly [role: string]: readonly string[] };
+  /** All roles of the suite, for messages. */
+  readonly roleNames?: readonly string[];
 }
 
 /**
@@ -22,10 +27,13 @@ export interface SelectionOptions {
  */
 export function resolveNodes(selector: string | undefined, context: PlanContext, options: SelectionOptions): readonly Node[] {
   if (selector === undefined) return [context.nodes[0] as Node];
-  const found = hasMarks(selector) ? fromValue(renderTemplate(selector, options.scope), context, selector) : fromText(selector, context);
-  if (found.length === 0) {
-    throw new ExpandError('NO_NODE', noMatchMessage(selector, context));
-  }
+  const world: SelectorScope = {
+    nodes: context.nodes,
+    groups: context.groups,
+    ...(options.roles !== undefined && { roles: options.roles }),
+  };
+  const found = hasMarks(selector) ? fromValue(renderTemplate(selector, options.scope), world, selector) : selectNodes(selector, world);
+  if (found.length === 0) throw new ExpandError('NO_NODE', noMatchMessage(selector, world, options.roleNames));
   return pickNodes(found, options.pick ?? 'all', (count, part) => drawIndex(options.seed, count, ...options.draw, part));
 }
 
@@ -38,26 +46,34 @@ export function resolveSpecNodes(
   context: PlanContext,
   options: Omit<SelectionOptions, 'pick'>,
 ): readonly Node[] {
+  return resolveNodes(spec.nodes, context, { ...options, pick: spec.pick, scope: selectorScope(spec, options.scope) });
+}
+
+/** Selector texts that a selector with marks yields; empty for one without marks, or one that yields nodes. Throws an ExpressionError. */
+export function selectorTextsIn(spec: { readonly nodes?: string; readonly inputs: ValueMap }, scope: Scope): readonly string[] {
   const { nodes } = spec;
-  const whole = { ...options, pick: spec.pick };
-  if (nodes === undefined || !hasMarks(nodes) || !namesInTemplate(nodes).has('inputs')) return resolveNodes(nodes, context, whole);
+  if (nodes === undefined || !hasMarks(nodes)) return [];
+  const value = renderTemplate(nodes, selectorScope(spec, scope));
+  return (Array.isArray(value) ? (value as readonly Value[]) : [value]).filter((item): item is string => typeof item === 'string');
+}
+
+/** The scope with the inputs that the selector names. */
+function selectorScope(spec: { readonly nodes?: string; readonly inputs: ValueMap }, scope: Scope): Scope {
+  const { nodes } = spec;
+  if (nodes === undefined || !hasMarks(nodes) || !namesInTemplate(nodes).has('inputs')) return scope;
   const inputs: { [name: string]: Value } = {};
-  for (const [name, value] of Object.entries(spec.inputs)) if (nodes.includes(name)) inputs[name] = renderValue(value, options.scope);
-  return resolveNodes(nodes, context, { ...whole, scope: { ...options.scope, values: { ...options.scope.values, inputs } } });
+  for (const [name, value] of Object.entries(spec.inputs)) if (nodes.includes(name)) inputs[name] = renderValue(value, scope);
+  return { ...scope, values: { ...scope.values, inputs } };
 }
 
-function fromText(text: string, context: PlanContext): readonly Node[] {
-  return selectNodes(text, { nodes: context.nodes, groups: context.groups });
-}
-
-function fromValue(value: Value, context: PlanContext, selector: string): readonly Node[] {
-  if (typeof value === 'string') return fromText(value, context);
+function fromValue(value: Value, world: SelectorScope, selector: string): readonly Node[] {
+  if (typeof value === 'string') return selectNodes(value, world);
   const wanted = new Set<string>();
   for (const item of Array.isArray(value) ? (value as readonly Value[]) : [value]) {
-    if (typeof item === 'string') for (const node of fromText(item, context)) wanted.add(node.name);
+    if (typeof item === 'string') for (const node of selectNodes(item, world)) wanted.add(node.name);
     else wanted.add(nameOf(item, selector));
   }
-  return context.nodes.filter((node) => wanted.has(node.name));
+  return world.nodes.filter((node) => wanted.has(node.name));
 }
 
 function nameOf(value: Value, selector: string): string {

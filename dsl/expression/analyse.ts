@@ -23,6 +23,10 @@ export interface Analysis {
   readonly steps: readonly StepReference[];
   /** `steps` used without a name, or with a computed one: any step may be read. */
   readonly anyStep: boolean;
+  /** Roles read by name: `roles.x`, `roles["x"]`. */
+  readonly roles: ReadonlySet<string>;
+  /** `roles` used without a name, or with a computed one: any role may be read. */
+  readonly anyRole: boolean;
   readonly usesStatus: boolean;
   readonly runsAfterCancel: boolean;
   readonly problem?: ExpressionProblem;
@@ -34,7 +38,9 @@ export function analyseExpression(text: string): Analysis {
   const steps: StepReference[] = [];
   const problems: ExpressionProblem[] = [];
   const calls = new Set<string>();
+  const roles = new Set<string>();
   let anyStep = false;
+  let anyRole = false;
 
   const use = (name: string, offset: number, hint?: string): void => {
     uses.push({ name, offset, ...(hint === undefined ? {} : { hint }) });
@@ -60,8 +66,19 @@ export function analyseExpression(text: string): Analysis {
     return true;
   };
 
+  const readRoles = (ast: Ast, locals: ReadonlySet<string>): boolean => {
+    const path = accessPath(ast);
+    if (path === undefined || path.root !== 'roles' || locals.has('roles')) return false;
+    use('roles', path.offset);
+    for (const dynamic of path.dynamic) walk(dynamic, locals);
+    const [role] = path.keys;
+    if (typeof role === 'string') roles.add(role);
+    else anyRole = true;
+    return true;
+  };
+
   const walk = (ast: Ast, locals: ReadonlySet<string>): void => {
-    if ((ast.op === '.' || ast.op === '[]' || ast.op === 'id') && readSteps(ast, locals)) return;
+    if ((ast.op === '.' || ast.op === '[]' || ast.op === 'id') && (readSteps(ast, locals) || readRoles(ast, locals))) return;
     if (ast.op === 'id') {
       if (!locals.has(ast.args)) use(ast.args, ast.start);
       return;
@@ -109,6 +126,8 @@ export function analyseExpression(text: string): Analysis {
     uses: uses.sort((a, b) => a.offset - b.offset),
     steps,
     anyStep,
+    roles,
+    anyRole,
     usesStatus: ['success', 'failure', 'always', 'cancelled'].some((name) => calls.has(name)),
     runsAfterCancel: calls.has('always') || calls.has('cancelled'),
     ...(problem === undefined ? {} : { problem }),

@@ -73,9 +73,15 @@ export function namesInSelector(selector: Selector | string, groups: { readonly 
   return names;
 }
 
-/** `nodes: no match` message of a step, with what there is to choose from. */
-export function noMatchMessage(selector: string, scope: SelectorScope): string {
-  return `no node matches "${selector}" (${knownNames(scope, Object.keys(scope.roles ?? {}))})`;
+/**
+ * `nodes: no match` message of a step, with what there is to choose from and, for roles that were asked, what they answered.
+ * `roleNames`: all roles that exist; default those that were asked.
+ */
+export function noMatchMessage(selector: string, scope: SelectorScope, roleNames?: readonly string[]): string {
+  const known = knownNames(scope, roleNames ?? Object.keys(scope.roles ?? {}));
+  const asked = roleNames === undefined ? [] : Object.entries(scope.roles ?? {});
+  const answers = asked.map(([role, names]) => `role ${role} = ${names.length === 0 ? 'no node' : names.join(', ')}`);
+  return `no node matches "${selector}" (${[known, ...answers].join('; ')})`;
 }
 
 function parsed(selector: Selector | string): Selector {

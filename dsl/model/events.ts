@@ -96,6 +96,10 @@ export interface NodeEventResult {
   /** Path relative to the results folder, `null` when the text is whole. */
   readonly artifact: string | null;
   readonly duration_ms: number;
+  /** Of this node alone. */
+  readonly verdict?: Verdict;
+  /** Why it is not passed. */
+  readonly reason?: string | null;
 }
 
 /** run.json and the last line of the stream. */

@@ -3,8 +3,8 @@ import type { MatcherBlock } from './matcher.ts';
 import type { Node } from './node.ts';
 import type { Cell, Plan, PlanSlice, StepKind } from './plan.ts';
 import type { FaultState, NodeResult, OwedFault, Phase, SuiteResult, TestcaseSummary } from './result.ts';
-import type { RetryPolicy, RunType } from './suite.ts';
-import type { Expression, ValueMap } from './value.ts';
+import type { RetryPolicy, RoleDefinition, RunType } from './suite.ts';
+import type { Expression, SelectorText, ValueMap } from './value.ts';
 import type { Verdict } from './verdict.ts';
 
 /**
@@ -182,6 +182,87 @@ export interface SampleInput {
   readonly journal: readonly JournalEntry[];
 }
 
+/** A node that may have a role, with the question rendered for it. */
+export interface RoleCandidate {
+  readonly node: Node;
+  readonly command: RenderedCommand;
+  /** The node has the role when this holds. */
+  readonly match: MatcherBlock;
+  /** Names that `match.expr` uses. */
+  readonly scope: ValueMap;
+}
+
+export interface RoleQuestion {
+  readonly role: string;
+  readonly expect: RoleDefinition['expect'];
+  readonly withinMs: number;
+  /** Limit of one question to one node. */
+  readonly timeoutMs: number;
+  /** Set when the candidates depend on answers of roles before this one in the list: a selector over them. Absent = all candidates are asked. */
+  readonly nodes?: SelectorText;
+  readonly candidates: readonly RoleCandidate[];
+}
+
+/** Ask the live cluster who has which role, in rounds over all candidates, until every `expect` (and the condition) holds in one round. */
+export interface AskRolesInput {
+  readonly v: 1;
+  readonly run: RunInfo;
+  readonly address: StepAddress;
+  /** Each after the roles that its selector names. */
+  readonly roles: readonly RoleQuestion[];
+  /** What selectors over roles refer to; absent when there are none. */
+  readonly selection?: { readonly nodes: readonly Node[]; readonly groups: { readonly [name: string]: SelectorText } };
+  /** Of a `wait`: must be true over the answers too, within this window instead of the roles' own. */
+  readonly condition?: { readonly expr: Expression; readonly windowMs: number; readonly scope: ValueMap };
+  readonly everyMs: number;
+  readonly journal: readonly JournalEntry[];
+}
+
+/** Who has one role, as the last round found it. */
+export interface RoleAnswer {
+  readonly role: string;
+  readonly held: boolean;
+  /** Nodes that have it, in the order of the suite. */
+  readonly nodes: readonly string[];
+  /** One per candidate: `passed` = has it, `failed` = has it not, `broken` = could not be asked. Texts are at most 1 KiB. */
+  readonly results: readonly NodeResult[];
+  readonly reason?: string;
+}
+
+export interface RolesAnswer {
+  readonly kind: 'roles';
+  readonly verdict: 'passed' | 'failed' | 'broken';
+  readonly reason?: string;
+  readonly rounds: number;
+  /** In the order of the input. */
+  readonly roles: readonly RoleAnswer[];
+}
+
+/** A command (or samples of one) on more nodes than one testcase should carry in its own history: input of the `fanout` workflow. */
+export interface FanoutInput {
+  readonly v: 1;
+  readonly run: RunInfo;
+  readonly testcase: string;
+  readonly step: string;
+  readonly title: string;
+  /** Nodes at a time; 1 = one after another, stopping at the first that is bad. */
+  readonly maxParallel: number;
+  /** At most 200. */
+  readonly calls: readonly FanoutCall[];
+}
+
+/** One activity of a fan-out; the journal of the testcase stays with the testcase. */
+export type FanoutCall = { readonly activityId: string; readonly taskQueue: string } & (
+  | { readonly kind: 'command'; readonly input: RunCommandInput }
+  | { readonly kind: 'sample'; readonly input: SampleInput }
+);
+
+export interface FanoutResult {
+  /** In the order of the calls; texts cut so that all together fit into a history event. The whole results stand in the activities of this workflow. */
+  readonly results: readonly NodeResult[];
+  readonly journal: readonly JournalEntry[];
+}
+
 /** One try to undo a fault on one node; repeated by its retry policy for ever. */
 export interface RecoverInput {
   readonly v: 1;
@@ -315,6 +396,8 @@ export interface Activities {
   runCommand(input: RunCommandInput): Promise<NodeResult>;
   /** As runCommand. */
   sampleCommand(input: SampleInput): Promise<NodeResult>;
+  /** Resolves when every role is held as expected; otherwise a `StepFailed` with the RolesAnswer as first detail. */
+  askRoles(input: AskRolesInput): Promise<RolesAnswer>;
   /** Resolves when the undo is confirmed; every failed try is a retryable failure with the NodeResult as first detail. */
   recoverFault(input: RecoverInput): Promise<NodeResult>;
   /** Resolves when the owner workflow run is closed. */
@@ -334,7 +417,7 @@ export const FAILURE = {
 } as const;
 
 /** Workflow type names. */
-export const WORKFLOW = { suite: 'suite', shard: 'shard', testcase: 'testcase', fault: 'fault' } as const;
+export const WORKFLOW = { suite: 'suite', shard: 'shard', testcase: 'testcase', fault: 'fault', fanout: 'fanout' } as const;
 
 /** Signal names; payloads beside them. */
 export const SIGNAL = {

@@ -2,13 +2,15 @@ import type { RunEvent } from '../../dsl/model/events.ts';
 import type { TestcaseRecord } from '../../dsl/model/record.ts';
 import type { Verdict } from '../../dsl/model/verdict.ts';
 import { isBad } from '../../dsl/model/verdict.ts';
-import { failureOf } from '../report-model.ts';
-import type { FailureView } from '../report-model.ts';
+import { failureOf, isRoleStep } from '../report-model.ts';
+import type { FailureView, NodeRow } from '../report-model.ts';
 import type { Palette } from './palette.ts';
 import { VERDICT_STYLE } from './palette.ts';
-import { cutColumns, visible, visibleLine } from './terminal-text.ts';
+import { columns, cutColumns, padColumns, visible, visibleLine } from './terminal-text.ts';
 
 const TAIL_LINES = 10;
+/** Nodes shown one by one. */
+const TABLE_ROWS = 12;
 
 type TestcaseFinished = Extract<RunEvent, { readonly type: 'testcase_finished' }>;
 type StepFinished = Extract<RunEvent, { readonly type: 'step_finished' }>;
@@ -38,10 +40,20 @@ export function failureBlockFromEvents(
   const step = steps.find((each) => each.step === finished.step) ?? steps.find((each) => isBad(each.verdict));
   const result = step?.results.find((each) => each.exit_code !== 0) ?? step?.results[0];
   const check = step?.checks.find((each) => each.ok !== true);
+  // A step whose role did not hold ran nowhere: the answers of the nodes are what there is to see.
+  const role = step && steps.find((each) => isRoleStep(each) && each.step.startsWith(`${step.step}/`) && isBad(each.verdict));
+  const told = step && step.results.length === 0 ? (role?.results ?? []) : (step?.results ?? []);
+  const rows = told.map((each) => ({
+    node: each.node,
+    verdict: each.verdict ?? 'broken',
+    exitCode: each.exit_code,
+    reason: each.reason ?? '',
+  }));
   const view: FailureView = {
     reason: finished.reason ?? step?.reason ?? finished.verdict,
     ...(step ? { step: step.step, title: step.title } : {}),
     ...(result ? { node: result.node, exitCode: result.exit_code } : {}),
+    ...(rows.length > 1 || role ? { rows } : {}),
     ...(check
       ? {
           expected: `${check.path === undefined ? check.matcher : `${check.matcher} ${check.path}`}: ${check.expected}`,
@@ -72,9 +84,29 @@ export function renderFailure(block: FailureBlock, palette: Palette, width = 80)
   const step =
     view.step === undefined ? '' : ` step ${visibleLine(view.step)}${view.node === undefined ? '' : ` on ${visibleLine(view.node)}`}`;
   lines.push(palette.dim(`  at ${visibleLine(view.where)}${step}`));
+  lines.push(...nodeTable(view.rows ?? [], palette, width));
   lines.push(...outputTail('stdout', view.stdout, palette, width), ...outputTail('stderr', view.stderr, palette, width));
   lines.push(`  ${palette.dim('rerun:')} ${palette.cyan(visibleLine(block.rerun))}`);
   return lines.join('\n');
+}
+
+/** How each node went, the bad ones first; of many good ones only the number. */
+function nodeTable(rows: readonly NodeRow[], palette: Palette, width: number): string[] {
+  if (rows.length === 0) return [];
+  const bad = rows.filter((row) => isBad(row.verdict));
+  const good = rows.filter((row) => !isBad(row.verdict));
+  const shown = [...bad.slice(0, TABLE_ROWS), ...(good.length <= TABLE_ROWS ? good : [])];
+  const wide = Math.max(...shown.map((row) => columns(visibleLine(row.node))), 0);
+  const lines = shown.map((row) => {
+    const { symbol, colour } = VERDICT_STYLE[row.verdict];
+    const text = row.reason === '' ? (row.exitCode === null ? row.verdict : `exit ${row.exitCode}`) : visibleLine(row.reason);
+    return `  ${palette[colour](symbol)} ${padColumns(visibleLine(row.node), wide)}  ${cutColumns(text, Math.max(20, width - wide - 6))}`;
+  });
+  const left = [
+    ...(bad.length > TABLE_ROWS ? [`${bad.length - TABLE_ROWS} more not passed`] : []),
+    ...(good.length > TABLE_ROWS ? [`${good.length} passed`] : []),
+  ];
+  return left.length === 0 ? lines : [...lines, palette.dim(`  … and ${left.join(', ')}`)];
 }
 
 function outputTail(name: string, text: string, palette: Palette, width: number): string[] {

@@ -5,7 +5,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { SIGNAL } from '../../dsl/model/workflow-io.ts';
 import type { Engine, Run } from '../support/engine.ts';
 import { startEngine } from '../support/engine.ts';
-import { chaos, command, HERE, hooks, inject, localNode, NO_ASSERT, NO_RETRY, other, plan, run, testcase } from '../support/plans.ts';
+import { chaos, command, HERE, hooks, inject, localNode, NO_ASSERT, NO_RETRY, other, plan, role, run, testcase } from '../support/plans.ts';
 import { until } from '../support/temporal-server.ts';
 
 /** Where the corpus stands: one gzipped JSON history per workflow. */
@@ -13,19 +13,28 @@ export const HISTORIES = fileURLToPath(new URL('../histories/', import.meta.url)
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
+/** Parts of the corpus: whose files begin with which word, and how they are recorded. */
+const GROUPS: readonly { readonly file: string; readonly record: (engine: Engine) => Promise<void> }[] = [
+  { file: 'suite-steps', record: recordSteps },
+  { file: 'suite-faults', record: recordFaults },
+  { file: 'suite-cancelled', record: recordStops },
+  { file: 'suite-shards', record: recordShards },
+  { file: 'suite-roles', record: recordRoles },
+  { file: 'suite-fanout', record: recordFanout },
+];
+
 /**
- * Records a new corpus from runs on a real server; replaces the old one. Do it when a recorded history can no longer be replayed on
- * purpose (a new major version), never to make a red replay green: runs of the old code are still open somewhere.
+ * Records from runs on a real server what the corpus does not have yet; `everything` (a new major version) replaces it all. Never to make a red replay
+ * green: runs of the old code are still open somewhere.
  */
-export async function recordHistories(): Promise<void> {
+export async function recordHistories(everything: boolean): Promise<void> {
+  mkdirSync(HISTORIES, { recursive: true });
+  if (everything) for (const name of readdirSync(HISTORIES)) if (name.endsWith('.json.gz')) rmSync(`${HISTORIES}${name}`);
+  const missing = GROUPS.filter(({ file }) => !existsSync(`${HISTORIES}${file}.json.gz`));
+  if (missing.length === 0) return;
   const engine = await startEngine();
   try {
-    mkdirSync(HISTORIES, { recursive: true });
-    for (const name of readdirSync(HISTORIES)) if (name.endsWith('.json.gz')) rmSync(`${HISTORIES}${name}`);
-    await recordSteps(engine);
-    await recordFaults(engine);
-    await recordStops(engine);
-    await recordShards(engine);
+    for (const group of missing) await group.record(engine);
   } finally {
     await engine.close();
   }
@@ -232,4 +241,90 @@ async function recordShards(engine: Engine): Promise<void> {
   await save(engine, 'suite-shards', started.id);
   await save(engine, 'shard-first', `${started.id}/s1`);
   await save(engine, 'shard-skipped', `${started.id}/s2`);
+}
+
+async function recordRoles(engine: Engine): Promise<void> {
+  for (const name of ['n1', 'n2', 'n3']) writeFileSync(engine.file(`role.${name}`), name === 'n1' ? 'primary\n' : 'standby\n');
+  const is = (state: string): string => `grep -qx ${state} "$WORK/role.$ONETEAR_NODE"`;
+  const { run: started } = await engine.run(
+    plan({
+      nodes: [localNode('n1'), localNode('n2'), localNode('n3')],
+      groups: { others: 'all:!primary' },
+      roles: [
+        role('primary', is('primary')),
+        role('standby', is('standby'), { nodes: 'others', expect: 'any' }),
+        role('nobody', 'false', { withinMs: 300 }),
+      ],
+      chaos: [chaos('cut', 'true', 'true', { nodes: 'standby[0]' })],
+      testcases: [
+        testcase(
+          'bound',
+          [
+            run('who', command('echo ${{ roles.standby.name }}', { nodes: 'primary' })),
+            run('old', command('echo ${{ bind.old.name }}', { nodes: '${{ bind.old }}' })),
+            run('text', command('true', { nodes: '${{ "standby" }}' })),
+            run('if', 'true', { if: 'roles.primary.name == "n1"' }),
+            inject('cut'),
+            other('wait', {
+              kind: 'wait',
+              condition: {
+                kind: 'any',
+                of: [
+                  { kind: 'expr', expr: 'roles.primary.name == bind.old.name' },
+                  { kind: 'expr', expr: 'roles.standby.name == "n9"' },
+                ],
+              },
+              withinMs: 2_000,
+              everyMs: 100,
+            }),
+            run('random', command('true', { nodes: 'all', pick: 'random' })),
+            run('one', command('true', { nodes: 'all', pick: 'one' })),
+          ],
+          {
+            bind: { old: 'primary' },
+            if: 'bind.old.name != "" && roles.standby.all.size() == 2',
+            hooks: hooks({ before: ['true'] }),
+            assert: {
+              ...NO_ASSERT,
+              eventually: [
+                {
+                  match: { contains: ['${{ roles.primary.name }}'], exit_code: 'any', not_contains: ['x'] },
+                  windowMs: 200,
+                  everyMs: 100,
+                  location: HERE,
+                },
+              ],
+              expr: [{ expr: 'roles.primary.name == "n1"', location: HERE }],
+            },
+          },
+        ),
+        testcase('late', [run('x', command('true', { nodes: 'primary' }))], { bind: { old: 'primary' } }),
+        testcase('nobody', [run('x', command('true', { nodes: 'nobody' })), run('after', 'true')]),
+        testcase('unbound', [run('x', 'true')], { bind: { old: 'nobody' } }),
+        testcase('skipped', [run('x', 'true')], { if: 'roles.primary.name == "n2"' }),
+      ],
+    }),
+  );
+  await saveRun(engine, 'roles', started, ['bound', 'late', 'nobody', 'unbound', 'skipped']);
+}
+
+async function recordFanout(engine: Engine): Promise<void> {
+  const nodes = Array.from({ length: 18 }, (_, index) => localNode(`n${index + 1}`));
+  const { run: started } = await engine.run(
+    plan({
+      nodes,
+      hooks: { before: [{ inline: command('true', { nodes: 'all' }) }], after: [], onFail: [] },
+      testcases: [
+        testcase('wide', [run('all', command('echo $ONETEAR_NODE', { nodes: 'all', maxParallel: 6 })), run('next', 'true')], {
+          assert: { ...NO_ASSERT, always: [{ match: { exit_code: 0 }, windowMs: 100, everyMs: 100, location: HERE }] },
+        }),
+        testcase('serial', [run('all', command('[ $ONETEAR_NODE != n3 ]', { nodes: 'all', maxParallel: 1 }))]),
+        testcase('late', [run('all', command('sleep 60', { nodes: 'all' }))], { timeoutMs: 3_000 }),
+      ],
+    }),
+    90_000,
+  );
+  await saveRun(engine, 'fanout', started, ['wide', 'serial', 'late']);
+  for (const name of ['wide', 'serial', 'late']) await save(engine, `fanout-${name}`, `${started.testcase(name).workflowId}/f/all`);
+  await save(engine, 'fanout-hook', `${started.id}/f/suite.before%231`);
 }

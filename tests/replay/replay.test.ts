@@ -15,10 +15,11 @@ interface Recorded {
 const load = (name: string): Recorded => JSON.parse(gunzipSync(readFileSync(`${HISTORIES}${name}`)).toString()) as Recorded;
 const names = (): string[] => readdirSync(HISTORIES).filter((name) => name.endsWith('.json.gz'));
 
-const recording = process.env['ONETEAR_RECORD_HISTORIES'] !== undefined;
+/** `all` = the whole corpus anew, any other value = only what it does not have yet. */
+const recording = process.env['ONETEAR_RECORD_HISTORIES'];
 beforeAll(async () => {
   silenceRuntime();
-  if (recording) await recordHistories();
+  if (recording !== undefined) await recordHistories(recording === 'all');
 }, 240_000);
 
 describe('recorded histories', () => {
@@ -51,5 +52,5 @@ describe('recorded histories', () => {
 });
 
 afterAll(() => {
-  if (recording) process.stderr.write(`recorded ${names().length} histories\n`);
+  if (recording !== undefined) process.stderr.write(`recorded ${names().length} histories\n`);
 });

@@ -7,6 +7,7 @@ import type {
   HookDefinition,
   HooksDefinition,
   RetryPolicy,
+  RoleDefinition,
 } from '../../dsl/model/suite.ts';
 
 /** Plans by hand, for tests of the workflows alone: what the compiler makes is tested elsewhere. */
@@ -49,6 +50,11 @@ export function chaos(name: string, cmd: string, recover: string | undefined, ex
     ...(recover !== undefined && { recover: { run: 'shell', cmd: recover, withinMs: 120_000 } }),
     ...extra,
   };
+}
+
+/** A role asked by a shell command; a node has it when the command exits with 0. */
+export function role(name: string, cmd: string, extra: Partial<RoleDefinition> = {}): RoleDefinition {
+  return { name, run: 'shell', cmd, match: { exit_code: 0 }, expect: 'one', withinMs: 5_000, location: HERE, ...extra };
 }
 
 type StepExtra = Partial<Pick<PlannedStep, 'if' | 'continueOnError' | 'keepStdout'>> & { readonly needs?: readonly string[] };
@@ -127,10 +133,12 @@ export interface PlanParts extends Partial<Omit<Plan, 'testcases' | 'definitions
   readonly chaos?: readonly ChaosDefinition[];
   readonly nodes?: readonly Node[];
   readonly env?: { readonly [name: string]: string };
+  readonly roles?: readonly RoleDefinition[];
+  readonly groups?: { readonly [name: string]: string };
 }
 
 export function plan(parts: PlanParts): Plan {
-  const { testcases, commands = {}, chaos: faults = [], nodes = [localNode('local')], env = {}, ...rest } = parts;
+  const { testcases, commands = {}, chaos: faults = [], nodes = [localNode('local')], env = {}, roles = [], groups = {}, ...rest } = parts;
   return {
     version: 1,
     suite: { name: 'test suite', slug: 'test%20suite', file: 'suite.yaml', tags: [] },
@@ -138,14 +146,19 @@ export function plan(parts: PlanParts): Plan {
     seed: 7,
     context: {
       nodes,
-      groups: {},
+      groups,
       env,
       envOverrides: {},
       cluster: 'test',
       defaults: { timeoutMs: 60_000, retry: NO_RETRY, shell: 'sh', sudo: false },
       faults: { nodes: 'all', maxNodes: 1 },
     },
-    definitions: { commands, chaos: Object.fromEntries(faults.map((fault) => [fault.name, fault])), probes: {}, roles: {} },
+    definitions: {
+      commands,
+      chaos: Object.fromEntries(faults.map((fault) => [fault.name, fault])),
+      probes: {},
+      roles: Object.fromEntries(roles.map((each) => [each.name, each])),
+    },
     testcases,
     cells: testcases.map((each) => ({ id: each.name, testcase: each.name, params: {} })),
     hooks: NO_HOOKS,

@@ -10,11 +10,13 @@ import type { ActivityOptions } from '@temporalio/workflow';
 import type { NodeResult } from '../../dsl/model/result.ts';
 import type {
   Activities,
+  AskRolesInput,
   FinalizeRunInput,
   FinalizeTestcasesInput,
   HelloInput,
   HelloResult,
   RecoverInput,
+  RolesAnswer,
   RunCommandInput,
   SampleInput,
   WatchOwnerInput,
@@ -57,6 +59,25 @@ export function sampleCommand(input: SampleInput, options: CallOptions): Promise
   );
 }
 
+/** Asks roles until they hold; every outcome but a bug of ours is an answer. Without one (cancelled, lost) it has no roles. */
+export async function askRoles(input: AskRolesInput, options: CallOptions): Promise<RolesAnswer> {
+  const windowMs = input.condition?.windowMs ?? Math.max(...input.roles.map((role) => role.withinMs));
+  const questionMs = Math.max(...input.roles.map((role) => role.timeoutMs));
+  const noAnswer = (reason: string): RolesAnswer => ({ kind: 'roles', verdict: 'broken', reason, rounds: 0, roles: [] });
+  try {
+    return await activities.askRoles.executeWithOptions(commandOptions(options, windowMs + 2 * questionMs), [input]);
+  } catch (error) {
+    if (isCancellation(error)) {
+      const known = error instanceof ActivityFailure ? answerOf(error.cause) : undefined;
+      return { ...(known ?? noAnswer('')), verdict: 'broken', reason: options.cancelReason() };
+    }
+    if (!(error instanceof ActivityFailure)) throw error;
+    const bug = findEngineBug(error);
+    if (bug) throw bug;
+    return answerOf(error.cause) ?? noAnswer(failureLine(error));
+  }
+}
+
 /** Tries to undo until it is confirmed (1 s → 60 s). Rejects only on cancel or a failure that the activity calls final. */
 export function recoverFault(input: RecoverInput, options: Omit<CallOptions, 'cancelReason'>): Promise<NodeResult> {
   const longestMs = input.timeoutMs + (input.verify?.withinMs ?? 0) + input.node.connectWithinMs;
@@ -67,12 +88,16 @@ export function recoverFault(input: RecoverInput, options: Omit<CallOptions, 'ca
 }
 
 /** First contact with a node; `undefined` when it does not answer (that is for the step that needs it to judge). */
-export async function hello(input: HelloInput, taskQueue: string): Promise<HelloResult | undefined> {
+export async function hello(
+  input: HelloInput,
+  taskQueue: string,
+  activityId = `hello/${input.node.name}`,
+): Promise<HelloResult | undefined> {
   const limitMs = input.node.connectWithinMs + 5_000;
   try {
     return await activities.hello.executeWithOptions(
       {
-        activityId: `hello/${input.node.name}`,
+        activityId,
         summary: oneLine(`hello ${input.node.name}`),
         taskQueue,
         heartbeatTimeout: HEARTBEAT_MS,
@@ -192,6 +217,11 @@ async function settleNode(node: string, options: CallOptions, call: () => Promis
 function detailOf(cause: unknown): NodeResult | undefined {
   const detail = (cause as { details?: readonly unknown[] } | undefined)?.details?.[0];
   return typeof detail === 'object' && detail !== null && 'verdict' in detail && 'stdout' in detail ? (detail as NodeResult) : undefined;
+}
+
+function answerOf(cause: unknown): RolesAnswer | undefined {
+  const detail = (cause as { details?: readonly unknown[] } | undefined)?.details?.[0];
+  return typeof detail === 'object' && detail !== null && 'kind' in detail && detail.kind === 'roles' ? (detail as RolesAnswer) : undefined;
 }
 
 function oneLine(text: string): string {

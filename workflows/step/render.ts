@@ -6,7 +6,7 @@ import type { Node } from '../../dsl/model/node.ts';
 import type { CommandSpec } from '../../dsl/model/plan.ts';
 import type { ValueMap } from '../../dsl/model/value.ts';
 import type { RenderedCommand, StepAddress } from '../../dsl/model/workflow-io.ts';
-import type { Stage, StepLabel } from './stage.ts';
+import type { LiveRoles, Stage, StepLabel } from './stage.ts';
 import { stageScope } from './stage.ts';
 
 /** A command ready for one node. */
@@ -20,9 +20,16 @@ export interface Target {
 }
 
 /** Renders a command and the block that judges it for one node. Throws errors with a `code`: the step is then broken. */
-export function renderTarget(stage: Stage, step: string, spec: CommandSpec, node: Node, match: MatcherBlock = spec.expect): Target {
+export function renderTarget(
+  stage: Stage,
+  step: string,
+  spec: CommandSpec,
+  node: Node,
+  match: MatcherBlock = spec.expect,
+  roles?: LiveRoles,
+): Target {
   const names = { run: stage.run.run, testcase: stage.cell.id, step, node: node.name };
-  const { command, scope } = renderCommandIn(spec, { values: stageScope(stage, node) }, engineEnv(names));
+  const { command, scope } = renderCommandIn(spec, { values: stageScope(stage, node, roles) }, engineEnv(names));
   return {
     node,
     command: { ...command, options: resolveTimePoints(spec.run, command.options, stage.marks) },

@@ -2,24 +2,15 @@ import type { Check } from '../../dsl/model/matcher.ts';
 import type { Node } from '../../dsl/model/node.ts';
 import type { CommandSpec } from '../../dsl/model/plan.ts';
 import type { NodeResult } from '../../dsl/model/result.ts';
-import { runCommand } from '../base/activity-calls.ts';
 import { isSuiteError } from '../base/engine-bug.ts';
-import { fanOut, mergeResults } from './fan-out.ts';
+import { dispatch } from './dispatch.ts';
+import { mergeResults } from './fan-out.ts';
 import { runHooks } from './hooks.ts';
 import { addressOf, renderTarget } from './render.ts';
 import type { Target } from './render.ts';
-import { nodesFor } from './nodes-for.ts';
+import { prepare } from './prepare.ts';
 import type { BodyOutcome, Stage, StepLabel, StepOutcome } from './stage.ts';
-import {
-  bodyWithoutRun,
-  cancelReason,
-  knownIncarnation,
-  NO_OUTPUTS,
-  noteFinished,
-  noteStarted,
-  queueFor,
-  rememberIncarnation,
-} from './stage.ts';
+import { bodyWithoutRun, knownIncarnation, NO_OUTPUTS, noteFinished, noteStarted, queueFor } from './stage.ts';
 
 export interface CommandOptions {
   /** The whole stdout is named by a later expression. */
@@ -37,15 +28,21 @@ export async function runCommandStep(
   makeSpec: () => CommandSpec,
   options: CommandOptions,
 ): Promise<StepOutcome> {
-  const startedAt = Date.now();
+  let startedAt = Date.now();
   let spec: CommandSpec;
   let nodes: readonly Node[];
   let targets: readonly Target[];
   try {
     spec = makeSpec();
-    nodes = nodesFor(stage, label.step, spec);
+    const asked = prepare(stage, label, { spec, texts: [spec] });
+    const prepared = asked instanceof Promise ? await asked : asked;
+    // What had to be asked first is told before; the step itself begins when it is known where.
+    if (asked instanceof Promise) startedAt = Date.now();
+    if (prepared.kind === 'bad') return endPrepared(stage, label, startedAt, prepared.body);
+    const { roles } = prepared;
+    ({ nodes } = prepared);
     // Everything is rendered before anything runs: a mistake on the last node must not be found after the first has acted.
-    targets = nodes.map((node) => renderTarget(stage, label.step, spec, node));
+    targets = nodes.map((node) => renderTarget(stage, label.step, spec, node, spec.expect, roles));
   } catch (error) {
     return endUnrendered(stage, label, startedAt, error);
   }
@@ -54,6 +51,12 @@ export async function runCommandStep(
   noteStarted(stage, label, names, startedAt);
   const body = await runHooks(stage, label, spec.hooks, () => runOnNodes(stage, label, spec, targets, options.keepStdout));
   return noteFinished(stage, label, names, startedAt, options.judge?.(body) ?? body);
+}
+
+/** A step whose roles do not hold: it ends without having run anything, its hooks included. */
+export function endPrepared(stage: Stage, label: StepLabel, startedAt: number, body: BodyOutcome): StepOutcome {
+  noteStarted(stage, label, [], startedAt);
+  return noteFinished(stage, label, [], startedAt, body);
 }
 
 /** A step whose command, nodes or marks could not be made out; foreign errors are bugs and pass on. */
@@ -71,36 +74,28 @@ async function runOnNodes(
   keepStdout: boolean,
 ): Promise<BodyOutcome> {
   const allEqual = spec.expect.all_equal === true;
-  const results = await fanOut(targets, spec.maxParallel, async (target) =>
-    rememberIncarnation(
-      stage,
-      await runCommand(
-        {
-          v: 1,
-          run: stage.run,
-          address: addressOf(stage, label),
-          node: target.node,
-          ...knownIncarnation(stage, target.node),
-          command: target.command,
-          expect: target.match,
-          outputs: spec.outputs,
-          retry: spec.retry,
-          timeoutMs: spec.timeoutMs,
-          keepStdout,
-          hashStdout: allEqual,
-          scope: target.scope,
-          badVerdict: 'failed',
-          journal: stage.journal.take(),
-        },
-        {
-          activityId: `${label.step}/${target.node.name}`,
-          summary: label.title,
-          taskQueue: queueFor(stage, target.node, spec),
-          cancelReason: () => cancelReason(stage),
-        },
-      ),
-    ),
-  );
+  const results = await dispatch(stage, label, targets, spec.maxParallel, (target) => ({
+    kind: 'command',
+    activityId: `${label.step}/${target.node.name}`,
+    taskQueue: queueFor(stage, target.node, spec),
+    input: {
+      v: 1,
+      run: stage.run,
+      address: addressOf(stage, label),
+      node: target.node,
+      ...knownIncarnation(stage, target.node),
+      command: target.command,
+      expect: target.match,
+      outputs: spec.outputs,
+      retry: spec.retry,
+      timeoutMs: spec.timeoutMs,
+      keepStdout,
+      hashStdout: allEqual,
+      scope: target.scope,
+      badVerdict: 'failed',
+      journal: [],
+    },
+  }));
   const merged = mergeResults(results);
   const check = allEqual && merged.verdict === 'passed' ? checkAllEqual(results) : undefined;
   return {

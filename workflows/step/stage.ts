@@ -20,6 +20,8 @@ export interface Stage {
   readonly journal: Journal;
   /** Node → incarnation last seen; updated from every result. */
   readonly incarnations: Map<string, string>;
+  /** Nodes pinned by the testcase's `bind`. */
+  readonly bind: Map<string, Node>;
   /** Steps that have ended, by id. */
   readonly outcomes: Map<string, StepOutcome>;
   /** Moments of a testcase that have come, by name (`kill.started`) → epoch ms. */
@@ -57,8 +59,11 @@ export interface BodyOutcome {
   readonly outputs: ValueMap;
 }
 
-/** Everything an expression may name at this moment; per node when one is given. */
-export function stageScope(stage: Stage, node?: Node): ValueMap {
+/** Answers of the roles that were asked for one step, nodes in the order of the suite. Kept for nothing else. */
+export type LiveRoles = { readonly [role: string]: readonly Node[] };
+
+/** Everything an expression may name at this moment; per node when one is given, with `roles` when some were asked for it. */
+export function stageScope(stage: Stage, node?: Node, roles?: LiveRoles): ValueMap {
   return buildScope({
     run: stage.run,
     context: stage.slice.context,
@@ -66,7 +71,9 @@ export function stageScope(stage: Stage, node?: Node): ValueMap {
     cell: stage.cell,
     attempt: stage.attempt,
     steps: stage.outcomes.values(),
+    ...(stage.bind.size > 0 && { bind: Object.fromEntries(stage.bind) }),
     ...(node && { node }),
+    ...(roles && { roles }),
   });
 }
 

@@ -130,6 +130,7 @@ function createStage(input: SuiteInput, root: CancellationScope): SuiteStage {
     attempt: 1,
     journal: createJournal(),
     incarnations: new Map(),
+    bind: new Map(),
     outcomes: new Map(),
     work,
     children,

@@ -1,5 +1,6 @@
 import { commandSpec, sampleSpec } from '../../dsl/expand/command-spec.ts';
 import { ExpandError } from '../../dsl/expand/expand-error.ts';
+import { rolesInExpression } from '../../dsl/expand/roles.ts';
 import { evaluateCondition } from '../../dsl/expression/cel.ts';
 import { formatDuration } from '../../dsl/expression/duration.ts';
 import type { Location } from '../../dsl/model/location.ts';
@@ -7,10 +8,11 @@ import type { Check } from '../../dsl/model/matcher.ts';
 import type { AssertDefinition, SampledAssert, WithinAssert } from '../../dsl/model/suite.ts';
 import { isBad } from '../../dsl/model/verdict.ts';
 import { isSuiteError } from '../base/engine-bug.ts';
-import { seriesNodes, takeSamples } from '../step/sample.ts';
+import { askRoles, roleNames } from '../step/roles.ts';
+import { prepareSeries, takeSamples } from '../step/sample.ts';
 import type { Series } from '../step/sample.ts';
-import { endUnrendered } from '../step/run-command-step.ts';
-import type { BodyOutcome, StepLabel, StepOutcome } from '../step/stage.ts';
+import { endPrepared, endUnrendered } from '../step/run-command-step.ts';
+import type { BodyOutcome, LiveRoles, StepLabel, StepOutcome } from '../step/stage.ts';
 import { noteFinished, noteStarted, NO_OUTPUTS, stageScope } from '../step/stage.ts';
 import type { TestcaseStage } from './testcase-stage.ts';
 
@@ -32,10 +34,12 @@ export async function runAsserts(stage: TestcaseStage): Promise<StepOutcome[]> {
   ];
   const bad = (await Promise.all(watching)).filter((outcome) => isBad(outcome.verdict));
   if (bad.length > 0) return bad;
-  const later = [
-    ...assert.within.map((each, index) => runWithin(stage, index, each)),
-    ...assert.expr.map((each, index) => runExpression(stage, index, each.expr, each.location)),
-  ];
+  const later = assert.within.map((each, index) => runWithin(stage, index, each));
+  for (const [index, each] of assert.expr.entries()) {
+    const label = labelOf('expr', index, each.expr, each.location);
+    const roles = rolesInExpression(each.expr, roleNames(stage));
+    later.push(roles.length > 0 ? await runLiveExpression(stage, label, each.expr, roles) : runExpression(stage, label, each.expr));
+  }
   return later.filter((outcome) => isBad(outcome.verdict));
 }
 
@@ -45,19 +49,24 @@ async function runSampled(
   index: number,
   assert: SampledAssert,
 ): Promise<StepOutcome> {
-  const startedAt = Date.now();
+  let startedAt = Date.now();
   let label = labelOf(kind, index, kind, assert.location);
   let started = false;
   try {
     const subject = subjectOf(stage, assert);
     label = { ...label, title: `${kind} ${subject.spec.title}` };
-    const nodes = seriesNodes(stage, label.step, subject);
+    const asked = prepareSeries(stage, label, { ...subject, match: assert.match });
+    const prepared = asked instanceof Promise ? await asked : asked;
+    if (asked instanceof Promise) startedAt = Date.now();
+    if (prepared.kind === 'bad') return endPrepared(stage, label, startedAt, prepared.body);
+    const { nodes, roles = {} } = prepared;
     const names = nodes.map((node) => node.name);
     noteStarted(stage, label, names, startedAt);
     started = true;
     const body = await takeSamples(stage, label, {
       ...subject,
       nodes,
+      roles,
       match: assert.match,
       mode: kind === 'eventually' ? 'until' : kind,
       windowMs: assert.windowMs,
@@ -102,10 +111,20 @@ function runWithin(stage: TestcaseStage, index: number, assert: WithinAssert): S
   return record(stage, label, check, ok ? undefined : `within: ${check.expected}, was ${actual}`);
 }
 
-function runExpression(stage: TestcaseStage, index: number, expression: string, location: Location): StepOutcome {
-  const label = labelOf('expr', index, expression, location);
+/** An expression over roles: they are asked now. */
+async function runLiveExpression(
+  stage: TestcaseStage,
+  label: StepLabel,
+  expression: string,
+  roles: readonly string[],
+): Promise<StepOutcome> {
+  const asked = await askRoles(stage, { label }, roles);
+  return asked.kind === 'bad' ? endPrepared(stage, label, Date.now(), asked.body) : runExpression(stage, label, expression, asked.roles);
+}
+
+function runExpression(stage: TestcaseStage, label: StepLabel, expression: string, roles?: LiveRoles): StepOutcome {
   try {
-    const ok = evaluateCondition(expression, { values: stageScope(stage) });
+    const ok = evaluateCondition(expression, { values: stageScope(stage, undefined, roles) });
     return record(
       stage,
       label,

@@ -5,8 +5,8 @@ import type { FaultInput, FaultSignal } from '../../dsl/model/workflow-io.ts';
 import { isBad } from '../../dsl/model/verdict.ts';
 import { mergeResults } from '../step/fan-out.ts';
 import { runHooks } from '../step/hooks.ts';
-import { nodesFor } from '../step/nodes-for.ts';
-import { endUnrendered } from '../step/run-command-step.ts';
+import { prepare } from '../step/prepare.ts';
+import { endPrepared, endUnrendered } from '../step/run-command-step.ts';
 import type { BodyOutcome, StepLabel, StepOutcome } from '../step/stage.ts';
 import { bodyWithoutRun, cancelReason, NO_OUTPUTS, noteFinished, noteStarted } from '../step/stage.ts';
 import { faultInput } from './fault-input.ts';
@@ -22,12 +22,16 @@ type ChaosStep = Extract<PlannedStep, { kind: 'chaos' }>;
  * Finished when the effect is verified; with `duration` and without `background` when the fault is undone.
  */
 export async function runChaosStep(stage: TestcaseStage, label: StepLabel, step: ChaosStep): Promise<StepOutcome> {
-  const startedAt = Date.now();
+  let startedAt = Date.now();
   let spec: ChaosSpec;
   let input: FaultInput;
   try {
     spec = chaosSpec(stage.slice, step.chaos, { with: step.with, overrides: step.overrides, testcaseEnv: stage.slice.testcase.env });
-    input = faultInput(stage, step.id, spec, nodesFor(stage, step.id, spec.inject));
+    const asked = prepare(stage, label, { spec: spec.inject, texts: [spec] });
+    const prepared = asked instanceof Promise ? await asked : asked;
+    if (asked instanceof Promise) startedAt = Date.now();
+    if (prepared.kind === 'bad') return endPrepared(stage, label, startedAt, prepared.body);
+    input = faultInput(stage, step.id, spec, prepared.nodes, prepared.roles);
   } catch (error) {
     return endUnrendered(stage, label, startedAt, error);
   }

@@ -9,7 +9,7 @@ import type { FaultInput, FaultTarget, RenderedCommand } from '../../dsl/model/w
 import { faultId } from '../base/ids.ts';
 import { nodesFor } from '../step/nodes-for.ts';
 import { renderTarget } from '../step/render.ts';
-import type { Stage } from '../step/stage.ts';
+import type { LiveRoles, Stage } from '../step/stage.ts';
 
 const DEFAULT_RECOVER_WITHIN_MS = 120_000;
 
@@ -17,7 +17,7 @@ const DEFAULT_RECOVER_WITHIN_MS = 120_000;
  * Everything a fault will ever need, rendered now: recovery must not depend on any later state, nor on this workflow being alive.
  * Throws errors with a `code`: the step is then broken and nothing was injected.
  */
-export function faultInput(stage: Stage, step: string, spec: ChaosSpec, nodes: readonly Node[]): FaultInput {
+export function faultInput(stage: Stage, step: string, spec: ChaosSpec, nodes: readonly Node[], roles?: LiveRoles): FaultInput {
   const info = workflowInfo();
   return {
     v: 1,
@@ -29,7 +29,7 @@ export function faultInput(stage: Stage, step: string, spec: ChaosSpec, nodes: r
     step,
     name: spec.name,
     title: spec.title,
-    targets: nodes.map((node) => faultTarget(stage, step, spec, node)),
+    targets: nodes.map((node) => faultTarget(stage, step, spec, node, roles)),
     incarnations: Object.fromEntries(stage.incarnations),
     ...(spec.durationMs !== undefined && { durationMs: spec.durationMs }),
     recoverWithinMs: spec.recover?.withinMs ?? DEFAULT_RECOVER_WITHIN_MS,
@@ -37,21 +37,21 @@ export function faultInput(stage: Stage, step: string, spec: ChaosSpec, nodes: r
   };
 }
 
-function faultTarget(stage: Stage, step: string, spec: ChaosSpec, node: Node): FaultTarget {
-  const inject = renderTarget(stage, step, spec.inject, node);
+function faultTarget(stage: Stage, step: string, spec: ChaosSpec, node: Node, roles: LiveRoles | undefined): FaultTarget {
+  const inject = renderTarget(stage, step, spec.inject, node, spec.inject.expect, roles);
   const undo = recoverSpec(stage.slice, spec);
-  const recover = undo && renderTarget(stage, step, undo, node);
+  const recover = undo && renderTarget(stage, step, undo, node, undo.expect, roles);
   return {
     node,
     inject: inject.command,
     injectTimeoutMs: spec.inject.timeoutMs,
-    ...(spec.verify && { verify: verifyTarget(stage, step, spec, spec.verify, node) }),
+    ...(spec.verify && { verify: verifyTarget(stage, step, spec, spec.verify, node, roles) }),
     ...(undo &&
       recover && {
         recover: {
           command: recover.command,
           timeoutMs: undo.timeoutMs,
-          ...(spec.recover?.verify && { verify: verifyTarget(stage, step, spec, spec.recover.verify, node) }),
+          ...(spec.recover?.verify && { verify: verifyTarget(stage, step, spec, spec.recover.verify, node, roles) }),
         },
       }),
     undo: recover ? undoText(recover.command) : '',
@@ -65,11 +65,12 @@ function verifyTarget(
   spec: ChaosSpec,
   verify: VerifyDefinition,
   node: Node,
+  roles: LiveRoles | undefined,
 ): { node: Node; command: RenderedCommand; match: MatcherBlock; withinMs: number; everyMs: number } {
   const command = verifySpec(stage.slice, spec, verify);
-  const from = verify.nodes === undefined ? node : (nodesFor(stage, step, { ...command, pick: 'one' })[0] as Node);
+  const from = verify.nodes === undefined ? node : (nodesFor(stage, step, { ...command, pick: 'one' }, roles)[0] as Node);
   // Rendered for the faulted node: the values are those of the injection, wherever the look is taken from.
-  const target = renderTarget(stage, step, command, node, verify.match);
+  const target = renderTarget(stage, step, command, node, verify.match, roles);
   return { node: from, command: target.command, match: target.match, withinMs: verify.withinMs, everyMs: verify.everyMs };
 }
 

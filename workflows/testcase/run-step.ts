@@ -121,7 +121,8 @@ function joined(stage: TestcaseStage, label: StepLabel, step: PlannedStep): Step
   };
 }
 
-function labelOf(stage: TestcaseStage, step: PlannedStep): StepLabel {
+/** What a step is called. */
+export function labelOf(stage: TestcaseStage, step: PlannedStep): StepLabel {
   return {
     step: step.id,
     kind: step.kind,

@@ -1,13 +1,17 @@
 import { condition } from '@temporalio/workflow';
+import type { CancellationScope } from '@temporalio/workflow';
+import { rolesInExpression } from '../../dsl/expand/roles.ts';
 import { stepStatus } from '../../dsl/expand/step-graph.ts';
-import type { StepProgress } from '../../dsl/expand/step-graph.ts';
+import type { StepProgress, StepStatus } from '../../dsl/expand/step-graph.ts';
 import { evaluateCondition, usesStatus } from '../../dsl/expression/cel.ts';
 import type { PlannedStep } from '../../dsl/model/plan.ts';
 import { isBad } from '../../dsl/model/verdict.ts';
 import { isSuiteError } from '../base/engine-bug.ts';
-import type { StepOutcome } from '../step/stage.ts';
+import { askRoles, roleNames } from '../step/roles.ts';
+import { endPrepared } from '../step/run-command-step.ts';
+import type { LiveRoles, StepOutcome } from '../step/stage.ts';
 import { stageScope } from '../step/stage.ts';
-import { breakStep, runStep, skipStep } from './run-step.ts';
+import { breakStep, labelOf, runStep, skipStep } from './run-step.ts';
 import type { LiveFault } from './live-fault.ts';
 import type { StepState, TestcaseStage } from './testcase-stage.ts';
 import { changed, createStepState } from './testcase-stage.ts';
@@ -74,12 +78,24 @@ function endsByItself(fault: LiveFault): boolean {
 
 async function decideAndRun(stage: TestcaseStage, step: PlannedStep): Promise<StepOutcome> {
   if (step.kind === 'parallel') return runStep(stage, step);
-  const decision = decide(stage, step);
+  const early = decideEarly(stage, step);
+  const needed = early ? [] : rolesInExpression(step.if, roleNames(stage));
+  let roles: LiveRoles | undefined;
+  if (needed.length > 0) {
+    const asked = await scopeOf(stage).run(() => askRoles(stage, { label: labelOf(stage, step), id: `${step.id}/if` }, needed));
+    if (asked.kind === 'bad') return endPrepared(stage, labelOf(stage, step), Date.now(), asked.body);
+    ({ roles } = asked);
+  }
+  const decision = early ?? decide(stage, step, roles);
   if (decision.kind === 'broken') return breakStep(stage, step, decision.error);
   if (decision.kind === 'skip') return skipStep(stage, step, decision.reason);
   stage.marks.set(`${step.id}.started`, Date.now());
-  // After a stop only steps that ask for it get here; they must not run in the scope that was cancelled.
-  return (stage.stopped.settled ? stage.cleanup : stage.work).run(() => runStep(stage, step));
+  return scopeOf(stage).run(() => runStep(stage, step));
+}
+
+/** After a stop only steps that ask for it run; they must not run in the scope that was cancelled. */
+function scopeOf(stage: TestcaseStage): CancellationScope {
+  return stage.stopped.settled ? stage.cleanup : stage.work;
 }
 
 type Decision =
@@ -87,20 +103,36 @@ type Decision =
   | { readonly kind: 'skip'; readonly reason: string }
   | { readonly kind: 'broken'; readonly error: unknown };
 
-/** suite-language §8: the default is `success()`; an `if` without a status function says nothing about failures. */
-function decide(stage: TestcaseStage, step: PlannedStep): Decision {
+function statusOf(stage: TestcaseStage, step: PlannedStep): StepStatus {
   const progress = new Map<string, StepProgress>();
   for (const [id, state] of stage.steps) progress.set(id, state.progress);
-  const status = stepStatus(stage.graph, step.id, progress);
+  return stepStatus(stage.graph, step.id, progress);
+}
+
+/** What is decided without a look at the condition: nothing is asked of the cluster for a step that cannot run. */
+function decideEarly(stage: TestcaseStage, step: PlannedStep): Decision | undefined {
+  try {
+    if (step.if !== undefined && usesStatus(step.if)) return undefined;
+  } catch (error) {
+    if (!isSuiteError(error)) throw error;
+    return { kind: 'broken', error };
+  }
+  const stop = stage.stopped.value;
+  if (stop) return { kind: 'skip', reason: stop.reason };
+  const status = statusOf(stage, step);
+  if (!status.success) return { kind: 'skip', reason: status.blockedBy ?? 'after a step that did not pass' };
+  return step.if === undefined ? { kind: 'run' } : undefined;
+}
+
+/** suite-language §8: the default is `success()`; an `if` without a status function says nothing about failures. */
+function decide(stage: TestcaseStage, step: PlannedStep, roles?: LiveRoles): Decision {
+  const early = decideEarly(stage, step);
+  if (early || step.if === undefined) return early ?? { kind: 'run' };
+  const status = statusOf(stage, step);
   const stop = stage.stopped.value;
   try {
-    if (step.if === undefined || !usesStatus(step.if)) {
-      if (stop) return { kind: 'skip', reason: stop.reason };
-      if (!status.success) return { kind: 'skip', reason: status.blockedBy ?? 'after a step that did not pass' };
-      if (step.if === undefined) return { kind: 'run' };
-    }
     const holds = evaluateCondition(step.if, {
-      values: stageScope(stage),
+      values: stageScope(stage, undefined, roles),
       // After a stop nothing succeeds or fails any more: only always() and cancelled() hold.
       status: { success: status.success && !stop, failure: status.failure && !stop, always: true, cancelled: stop !== undefined },
     });

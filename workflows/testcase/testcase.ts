@@ -1,7 +1,8 @@
 import { ApplicationFailureCategory } from '@temporalio/common';
 import { ApplicationFailure, CancellationScope, defineSignal, setHandler, sleep, upsertSearchAttributes } from '@temporalio/workflow';
+import { rolesInExpression } from '../../dsl/expand/roles.ts';
 import { stepGraph } from '../../dsl/expand/step-graph.ts';
-import { evaluateCondition } from '../../dsl/expression/cel.ts';
+import { evaluateCondition, namesIn } from '../../dsl/expression/cel.ts';
 import { formatDuration } from '../../dsl/expression/duration.ts';
 import type { TestcaseResult } from '../../dsl/model/result.ts';
 import { isBad, worstVerdict } from '../../dsl/model/verdict.ts';
@@ -15,8 +16,10 @@ import { verdictAttribute } from '../base/search-attributes.ts';
 import { hookReason, runHookList } from '../step/hooks.ts';
 import { checkRequirements } from '../step/requirements.ts';
 import { cancelReason, stageScope } from '../step/stage.ts';
-import type { Stop } from '../step/stage.ts';
+import { askRoles, roleNames } from '../step/roles.ts';
+import type { LiveRoles, Stop } from '../step/stage.ts';
 import { runAsserts } from './asserts.ts';
+import { pinNodes } from './bind.ts';
 import { releaseFault } from './live-fault.ts';
 import { runSteps } from './run-steps.ts';
 import type { TestcaseStage } from './testcase-stage.ts';
@@ -26,7 +29,7 @@ const cancelSignal = defineSignal<[{ readonly reason?: string }?]>(SIGNAL.cancel
 const HOOKS = { prefix: 'testcase.' };
 
 /**
- * One attempt of one testcase: requires · before · steps · asserts · on_fail · recovery · after · verdict.
+ * One attempt of one testcase: requires · before · bind · steps · asserts · on_fail · recovery · after · verdict.
  *
  * If the worker dies at any line, another one continues here: what was scheduled is in history, commands are found again by their
  * activities. If this workflow is cancelled, cleanup runs in a scope that cannot be cancelled. If it is terminated, its faults notice and
@@ -67,6 +70,7 @@ function createStage(input: TestcaseInput, root: CancellationScope): TestcaseSta
     attempt: input.attempt,
     journal: createJournal(),
     incarnations: new Map(Object.entries(input.incarnations)),
+    bind: new Map(),
     outcomes: new Map(),
     work,
     cleanup: CancellationScope.current(),
@@ -102,7 +106,10 @@ async function runPhases(stage: TestcaseStage, broken: string | undefined): Prom
     stage.causes.push({ verdict: 'broken', reason: broken });
     return undefined;
   }
-  const skip = ifIsFalse(stage) ?? (await unmetRequirement(stage));
+  // Without anything live the condition is decided at once, in the very moment as ever.
+  const condition = stage.slice.testcase.if;
+  const isLive = condition !== undefined && readsLive(stage, condition);
+  const skip = (isLive ? await liveIfIsFalse(stage, condition) : ifIsFalse(stage)) ?? (await unmetRequirement(stage));
   if (skip !== undefined) return skip;
   const { hooks } = stage.slice.testcase;
   try {
@@ -125,6 +132,7 @@ async function runBeforeAndSteps(stage: TestcaseStage): Promise<void> {
     stage.causes.push({ verdict: 'broken', reason: hookReason('before', before), step: before.step });
     return;
   }
+  if (hasBind(stage) && !(await pinned(stage))) return;
   const timer = startTimeout(stage, planned.timeoutMs);
   try {
     await runSteps(stage);
@@ -156,11 +164,49 @@ function startTimeout(stage: TestcaseStage, timeoutMs: number | undefined): Canc
   return scope;
 }
 
-function ifIsFalse(stage: TestcaseStage): string | undefined {
+function hasBind(stage: TestcaseStage): boolean {
+  return Object.keys(stage.slice.testcase.bind).length > 0;
+}
+
+/** Pins the nodes of `bind` unless that is done already; false when one could not be pinned. */
+async function pinned(stage: TestcaseStage): Promise<boolean> {
+  if (stage.bind.size > 0) return true;
+  if (stage.stopped.settled) return false;
+  const bad = await stage.work.run(() => pinNodes(stage));
+  if (bad) stage.causes.push({ verdict: bad.verdict as 'failed', reason: bad.reason ?? bad.verdict, step: bad.step });
+  return bad === undefined;
+}
+
+function readsLive(stage: TestcaseStage, condition: string): boolean {
+  return rolesInExpression(condition, roleNames(stage)).length > 0 || (hasBind(stage) && namesIn(condition).has('bind'));
+}
+
+/** An `if` over roles or `bind`: what it names is asked now, and what is bound now stays bound. */
+async function liveIfIsFalse(stage: TestcaseStage, condition: string): Promise<string | undefined> {
+  if (namesIn(condition).has('bind') && !(await pinned(stage))) return undefined;
+  const needed = rolesInExpression(condition, roleNames(stage));
+  if (needed.length === 0) return ifIsFalse(stage);
+  const { location } = stage.slice.testcase;
+  const label = {
+    step: 'testcase.if',
+    kind: 'hook',
+    phase: 'before',
+    name: 'if',
+    title: `if ${condition}`,
+    continueOnError: false,
+    location,
+  } as const;
+  const asked = await stage.work.run(() => askRoles(stage, { label, isStep: false }, needed));
+  if (asked.kind === 'asked') return ifIsFalse(stage, asked.roles);
+  stage.causes.push({ verdict: asked.body.verdict as 'failed', reason: `if: ${asked.body.reason ?? asked.body.verdict}` });
+  return undefined;
+}
+
+function ifIsFalse(stage: TestcaseStage, roles?: LiveRoles): string | undefined {
   const condition = stage.slice.testcase.if;
   if (condition === undefined) return undefined;
   try {
-    return evaluateCondition(condition, { values: stageScope(stage) }) ? undefined : `if: ${condition} is false`;
+    return evaluateCondition(condition, { values: stageScope(stage, undefined, roles) }) ? undefined : `if: ${condition} is false`;
   } catch (error) {
     if (!isSuiteError(error)) throw error;
     stage.causes.push({ verdict: 'broken', reason: error.message });

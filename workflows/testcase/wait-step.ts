@@ -1,12 +1,14 @@
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import { commandSpec, sampleSpec } from '../../dsl/expand/command-spec.ts';
 import { ExpandError } from '../../dsl/expand/expand-error.ts';
+import { rolesInExpression } from '../../dsl/expand/roles.ts';
 import { evaluateCondition } from '../../dsl/expression/cel.ts';
 import { formatDuration } from '../../dsl/expression/duration.ts';
 import type { WaitCondition } from '../../dsl/model/suite.ts';
 import { worstVerdict } from '../../dsl/model/verdict.ts';
 import { createDeferred } from '../base/deferred.ts';
 import { impossible, isSuiteError } from '../base/engine-bug.ts';
+import { askRoles, roleNames } from '../step/roles.ts';
 import { takeSamples } from '../step/sample.ts';
 import type { BodyOutcome, StepLabel } from '../step/stage.ts';
 import { bodyWithoutRun, cancelReason, NO_OUTPUTS, stageScope } from '../step/stage.ts';
@@ -33,8 +35,11 @@ export async function waitFor(
         path,
       });
     }
-    case 'expr':
+    case 'expr': {
+      const roles = rolesInExpression(condition.expr, roleNames(stage));
+      if (roles.length > 0) return waitForRoles(stage, label, condition.expr, times, path, roles);
       return waitForExpression(stage, condition.expr, times.withinMs);
+    }
     case 'all': {
       const parts = await settleAll(condition.of.map((part, index) => waitFor(stage, label, part, times, childPath(path, index))));
       return combine(parts, worstVerdict(parts.map((part) => part.verdict)));
@@ -69,6 +74,21 @@ async function waitForAny(
   if (won) return won;
   const combined = combine(parts, worstVerdict(parts.map((part) => part.verdict)));
   return { ...combined, reason: `none of ${parts.length} conditions held: ${parts.map((part) => part.reason ?? part.verdict).join('; ')}` };
+}
+
+/** An expression over roles: they are asked round after round, in one activity, until it is true. */
+async function waitForRoles(
+  stage: TestcaseStage,
+  label: StepLabel,
+  expr: string,
+  times: { readonly withinMs: number; readonly everyMs: number },
+  path: string,
+  roles: readonly string[],
+): Promise<BodyOutcome> {
+  const id = path === '' ? label.step : `${label.step}/${path.slice(0, -1)}`;
+  const asked = await askRoles(stage, { label, id, condition: { expr, windowMs: times.withinMs, everyMs: times.everyMs } }, roles);
+  if (asked.kind === 'bad') return asked.body;
+  return { verdict: 'passed', results: [], activities: [], checks: [], outputs: NO_OUTPUTS };
 }
 
 async function waitForExpression(stage: TestcaseStage, expression: string, withinMs: number): Promise<BodyOutcome> {
