@@ -97,7 +97,7 @@ export async function greetNode(options: NodeSessionOptions): Promise<NodeSessio
     throw new NodeError(
       'NODE_REFUSED',
       `no private folder for jobs: neither ${options.jobRoot}/onetear-<uid> nor .onetear-jobs in the home directory ` +
-        `is (or can be made) a real directory of ours with mode 0700 (${reasons.replace(/;$/, '')})`,
+        `is (or can be made) a real directory of ours with mode 0700 (${reasons.replace(/\s*;\s*/g, '; ').replace(/; $/, '')})`,
     );
   }
   const zero = performance.now() - Number(uptime) * 10;
