@@ -21,6 +21,8 @@ export interface RunToLaunch {
   readonly server: OpenServer;
   /** Values of the suite's secrets, all of them. */
   readonly secrets: ReadonlyMap<string, string>;
+  /** False = what was asked for is not kept: the run is made by us, and `rerun` refuses it. */
+  readonly keepRequest?: boolean;
 }
 
 export interface LaunchedRun {
@@ -33,7 +35,10 @@ export interface LaunchedRun {
  * Writes the record, then starts the workflow: a run that exists can always be found by `runs`. Dies between the two:
  * a record without a workflow stays, and `watch` says so; the secrets file is swept by a worker of this host. When the server refuses, the record is taken back.
  */
-export async function launchRun({ run, file, loaded, options, server, secrets }: RunToLaunch, io: CliIo): Promise<LaunchedRun> {
+export async function launchRun(
+  { run, file, loaded, options, server, secrets, keepRequest = true }: RunToLaunch,
+  io: CliIo,
+): Promise<LaunchedRun> {
   const { plan, suiteDir, texts } = loaded;
   const home = homeOf(io);
   const runDir = join(home.runsDir, run);
@@ -45,7 +50,7 @@ export async function launchRun({ run, file, loaded, options, server, secrets }:
   const kept = Object.fromEntries(
     Object.entries({ env, param, k, m, cell, limit, x, maxfail, shard, secretsFile }).filter(([, value]) => value !== undefined),
   );
-  writeRunRequest(runDir, { v: 1, file, suiteDir, texts, seed: plan.seed, options: kept });
+  if (keepRequest) writeRunRequest(runDir, { v: 1, file, suiteDir, texts, seed: plan.seed, options: kept });
   await writeRunRecord(home, runningRecord(info, plan, startedAt));
   try {
     if (secrets.size > 0) {

@@ -11,6 +11,7 @@ import { EXIT } from '../report/exit-code.ts';
 import type { CliIo } from './cli/io.ts';
 import { pairsToMap, type SuiteOptions } from './cli/options.ts';
 import { homeOf } from './home.ts';
+import { loadInventory } from './load-inventory.ts';
 import { failedTestcases } from './last-failed.ts';
 import { openSuite, suiteDigest, SuiteReadError, suiteOfTexts, type SuiteReader, type SuiteText } from './load-suite.ts';
 
@@ -41,6 +42,8 @@ export interface LoadHow {
   readonly texts?: { readonly suiteDir: string; readonly texts: readonly SuiteText[] };
   /** Only these testcase ids, of those that the options select. */
   readonly only?: ReadonlySet<string>;
+  /** Makes another suite of what was read: its nodes and roles, other testcases. */
+  readonly change?: (suite: Suite) => Suite;
 }
 
 /**
@@ -51,29 +54,32 @@ export async function loadPlan(
   file: string,
   options: LoadOptions,
   io: CliIo,
-  { execute, seed, texts: given, only }: LoadHow,
+  { execute, seed, texts: given, only, change }: LoadHow,
 ): Promise<LoadedPlan> {
   const reader = given ? suiteOfTexts(given.suiteDir, given.texts) : readSuite(file, io);
   const parsed = parseSuite(reader.main, reader.readInclude);
-  const texts = reader.texts();
+  const inventory = await loadInventory(parsed.suite?.context.inventory, reader, io);
+  const texts = inventory ? [...reader.texts(), ...(given ? [] : [{ file: inventory.file, text: inventory.text }])] : reader.texts();
   const digest = suiteDigest(texts);
   const render = (diagnostic: Diagnostic): string => renderDiagnostic(diagnostic, parsed.sources);
   const loaded = { suiteDir: reader.suiteDir, texts, digest, render };
   if (!parsed.suite) return { ...loaded, suite: undefined, plan: undefined, diagnostics: parsed.diagnostics };
   const lastFailed = options.lf ? await failedTestcases(parsed.suite.name, homeOf(io)) : undefined;
-  const compiled = compileSuite(parsed.suite, {
+  const suite = change ? change(parsed.suite) : parsed.suite;
+  const compiled = compileSuite(suite, {
     seed,
     digest,
     envOverrides: pairsToMap(options.env),
     paramOverrides: pairsToMap(options.param),
     selection: selectionOf(options, only ?? lastFailed),
     execute,
+    ...(inventory && { inventory: { file: inventory.file, json: inventory.json } }),
     ...(options.soak === false ? { soak: false } : {}),
     failFast: options.x === true || options.maxfail === 1,
   });
   return {
     ...loaded,
-    suite: parsed.suite,
+    suite,
     plan: compiled.plan,
     diagnostics: [...parsed.diagnostics, ...compiled.diagnostics],
   };

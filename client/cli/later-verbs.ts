@@ -4,8 +4,6 @@ import { notSupportedYet } from './cli-error.ts';
 /** Verbs of the language reference that this version knows by name only. They end with exit 4, never silently. */
 export const LATER_VERBS: readonly string[] = [
   'schedule',
-  'nodes',
-  'exec',
   'diff',
   'export',
   'import',

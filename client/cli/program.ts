@@ -4,6 +4,7 @@ import type { CliIo } from './io.ts';
 import { addEvidenceVerbs } from './verbs-evidence.ts';
 import { addHostVerbs } from './verbs-host.ts';
 import { addLaterVerbs, LATER_VERBS } from './later-verbs.ts';
+import { addNodeVerbs } from './verbs-nodes.ts';
 import { addRunVerbs } from './verbs-run.ts';
 import { addSuiteVerbs } from './verbs-suite.ts';
 
@@ -51,6 +52,7 @@ In the language, not in this version yet: ${LATER_VERBS.join(', ')}.`,
   };
   addRunVerbs(context);
   addSuiteVerbs(context);
+  addNodeVerbs(context);
   addEvidenceVerbs(context);
   addHostVerbs(context);
   addLaterVerbs(program);

@@ -7,6 +7,7 @@ import { holdInterrupts, isCi } from '../follow/interrupts.ts';
 import { drawSeed, loadValidPlan, type LoadedPlan } from '../load-plan.ts';
 import { openServer, reviveKeeper } from '../open-server.ts';
 import { createReporter, outputMode } from '../render/output-mode.ts';
+import type { Reporter } from '../render/reporter.ts';
 import { whereInPlan } from '../render/where-in-plan.ts';
 import { launchRun } from '../launch-run.ts';
 import { readSecrets, withoutSecrets } from '../run-secrets.ts';
@@ -38,12 +39,23 @@ export async function start(file: string, options: StartOptions, io: CliIo): Pro
   return startLoaded(file, loaded, options, io);
 }
 
+/** How a run is started that is no suite of somebody's own. */
+export interface StartHow {
+  /** Shows it in place of the usual reporter. */
+  readonly reporter?: (run: string) => Reporter;
+  /** False = nobody can start it again by its id. */
+  readonly keepRequest?: boolean;
+  /** Absolute results folder. */
+  readonly resultsOf?: (run: string) => string;
+}
+
 /** The second half of {@link start}, for suites that were loaded in another way. */
 export async function startLoaded(
   file: string,
   loaded: LoadedPlan & { readonly plan: Plan },
   options: StartOptions,
   io: CliIo,
+  how: StartHow = {},
 ): Promise<number> {
   if (loaded.plan.cells.length === 0) throw nothingSelected(file);
   const secrets = readSecrets(loaded.plan.secrets, options.secretsFile, io);
@@ -53,7 +65,18 @@ export async function startLoaded(
   const progress = (text: string): void => io.err(`${text}\n`);
   const server = await openServer(choice, serverIo, progress);
   const releaseInterrupts = holdInterrupts();
-  const { info, root, startedAt } = await launchRun({ run, file, loaded, options, server, secrets }, io);
+  const { info, root, startedAt } = await launchRun(
+    {
+      run,
+      file,
+      loaded,
+      options: how.resultsOf ? { ...options, results: how.resultsOf(run) } : options,
+      server,
+      secrets,
+      ...(how.keepRequest === false && { keepRequest: false }),
+    },
+    io,
+  );
   if (options.detach) {
     await server.connection.close();
     if (outputMode(options.output, io) === 'json') {
@@ -70,7 +93,7 @@ export async function startLoaded(
     server,
     reopen: () => openServer(choice, serverIo, () => undefined),
     keepAlive: () => reviveKeeper(choice, serverIo),
-    reporter: createReporter(run, options, io, whereInPlan(loaded.plan)),
+    reporter: how.reporter?.(run) ?? createReporter(run, options, io, whereInPlan(loaded.plan)),
     // Nobody comes back to a CI job: going on without it would only leave faults and processes behind.
     interrupts: isCi(io.env) ? 'cancel' : 'ask',
     releaseInterrupts,

@@ -154,8 +154,10 @@ describe('usage errors are exit 4', () => {
     [['watch'], /there is no run yet/],
     [['recover'], /a run, or --all/],
     [['schedule', 'list', '--x'], /not supported yet: onetear schedule, see docs\/roadmap\.md/],
-    [['exec', 'db', '--', 'ls'], /not supported yet: onetear exec/],
-    [['start', 'later.yaml'], /not supported yet: secrets, see docs\/roadmap\.md/],
+    [['exec', 'db', '--', 'ls'], /no suite.yaml in this folder|selector|no node, group or role is named "db"/],
+    [['exec', 'db', '--suite', 'nope.yaml', '--', 'ls'], /nope.yaml does not exist/],
+    [['exec', 'all'], /what is to be run stands behind --/],
+    [['start', 'later.yaml'], /no value for secret TOKEN/],
     [['start', 'suite.yaml', '--soak', '1h'], /not supported yet: start --soak/],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await play.run(args, 20_000);
