@@ -13,6 +13,8 @@ export const layers = [
   { name: 'replay', kind: 'vitest', folders: ['tests/replay'] },
   { name: 'reports', kind: 'vitest', folders: ['tests/report'], needs: ['xmllint'] },
   { name: 'nodes', kind: 'vitest', folders: ['tests/nodes'], needs: ['shells'] },
+  // Real databases, a real Prometheus, a real web server.
+  { name: 'run-types', kind: 'vitest', folders: ['tests/run-types'], needs: ['temporal', 'openssl', 'postgres', 'mariadb', 'prometheus'] },
   { name: 'download', kind: 'vitest', folders: ['tests/download'] },
   { name: 'workflows', kind: 'vitest', folders: ['tests/workflows'], needs: ['temporal'] },
   { name: 'processes', kind: 'vitest', folders: ['tests/processes'], needs: ['temporal'] },

@@ -21,6 +21,13 @@ const needs = {
   xmllint: { ready: () => onPath('xmllint'), packages: ['libxml2-utils'] },
   git: { ready: () => onPath('git'), packages: ['git'] },
   python: { ready: () => onPath('python3'), packages: ['python3'] },
+  openssl: { ready: () => onPath('openssl'), packages: ['openssl'] },
+  postgres: {
+    ready: () => existsSync('/usr/lib/postgresql/15/bin/postgres') && onPath('psql') && (process.getuid?.() !== 0 || onPath('setpriv')),
+    packages: ['postgresql-15'],
+  },
+  mariadb: { ready: () => existsSync('/usr/sbin/mariadbd') && onPath('mariadb-install-db'), packages: ['mariadb-server'] },
+  prometheus: { ready: () => onPath('prometheus'), packages: ['prometheus'] },
   repmgr: {
     ready: () => process.getuid?.() === 0 && onPath('ip') && existsSync('/usr/lib/postgresql/15/bin/repmgr'),
     packages: ['postgresql-15', 'postgresql-15-repmgr', 'iproute2'],

@@ -59,6 +59,8 @@ function sentence(check: Check, context: { readonly stdout?: string; readonly st
     case 'json':
     case 'rows':
       return `${check.matcher} ${check.path ?? ''} is ${actual}, expected ${expected}`;
+    case 'status':
+      return actual.startsWith('no ') ? `${actual}, expected status ${expected}` : `status is ${actual}, expected ${expected}`;
     case 'all_equal':
       return `the nodes differ: ${actual}`;
     case 'expr':
