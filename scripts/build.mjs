@@ -152,7 +152,11 @@ async function bundle(lockHash) {
     return bundleInputs;
   }
   const { bundleWorkflows } = await import(pathToFileURL(path.join(NEXT, 'worker', 'bundle-workflows.js')).href);
-  await bundleWorkflows({ workflowsPath: path.join(NEXT, 'workflows', 'index.js'), target });
+  await bundleWorkflows({
+    workflowsPath: path.join(NEXT, 'workflows', 'index.js'),
+    failureConverterPath: path.join(NEXT, 'workflows', 'failure-converter.js'),
+    target,
+  });
   return bundleInputs;
 }
 

@@ -4,6 +4,8 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 /** Which compiled module exports the workflows, and where the bundle goes; both absolute. */
 export interface BundleWorkflowsOptions {
   readonly workflowsPath: string;
+  /** Module that exports the failure converter of the sandbox; default Temporal's own. */
+  readonly failureConverterPath?: string;
   readonly target: string;
 }
 
@@ -17,7 +19,11 @@ export async function bundleWorkflows(options: BundleWorkflowsOptions): Promise<
     problems.push(entry.message);
   });
   try {
-    const { code } = await bundleWorkflowCode({ workflowsPath: options.workflowsPath, logger });
+    const { code } = await bundleWorkflowCode({
+      workflowsPath: options.workflowsPath,
+      ...(options.failureConverterPath === undefined ? {} : { failureConverterPath: options.failureConverterPath }),
+      logger,
+    });
     const temporary = `${options.target}.tmp`;
     await writeFile(temporary, code);
     await rename(temporary, options.target);

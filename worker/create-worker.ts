@@ -9,7 +9,8 @@ import { homePaths } from '../activities/store/home-paths.ts';
 import type { BuildInfo } from './build-info.ts';
 import { programDir } from './build-info.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
-import { dataConverter } from './data-converter.ts';
+import { dataConverterFor } from './data-converter.ts';
+import { type Encryption, fingerprintsOf } from './encryption-keys.ts';
 import { logLine } from './json-log.ts';
 import type { WorkerConfig } from './worker-config.ts';
 import { workerIdentity } from './worker-identity.ts';
@@ -28,8 +29,16 @@ const CACHED_WORKFLOWS = 300;
 const WITHOUT_STACKS = 'Error.stackTraceLimit = 0;';
 
 /** Read once: a running worker never loads a file lazily after its start, the install folder may be replaced under it. */
-export function readWorkflowBundle(): string {
-  return WITHOUT_STACKS + readFileSync(path.join(programDir(), 'workflow-bundle.js'), 'utf8');
+export function readWorkflowBundle(encryption: Encryption | undefined): string {
+  const code = WITHOUT_STACKS + readFileSync(path.join(programDir(), 'workflow-bundle.js'), 'utf8');
+  return encryption === undefined ? code : encodeFailures(code);
+}
+
+/** Turns the texts of failures into payloads; see workflows/failure-converter.ts. */
+export function encodeFailures(code: string): string {
+  const encoded = code.replaceAll('onetear:failure-texts=clear', 'onetear:failure-texts=encoded');
+  if (encoded === code) throw new Error('the workflow bundle of this build cannot encode the texts of failures');
+  return encoded;
 }
 
 /** Connects and makes sure that the namespace answers. Rejects when it does not; the connection is closed then. */
@@ -78,6 +87,7 @@ export async function createWorkers(
   namespace: string,
   build: BuildInfo,
   workflowBundle: string,
+  encryption: Encryption | undefined,
 ): Promise<readonly Worker[]> {
   const { hostId } = deps;
   const common: WorkerOptions = {
@@ -85,8 +95,8 @@ export async function createWorkers(
     namespace,
     taskQueue: config.queues.main,
     activities: { ...createActivities(deps) },
-    identity: workerIdentity({ build: build.build, hostId, pid: process.pid }),
-    dataConverter,
+    identity: workerIdentity({ build: build.build, hostId, pid: process.pid, keys: fingerprintsOf(encryption) }),
+    dataConverter: dataConverterFor(encryption, 'worker'),
     maxConcurrentActivityTaskExecutions: ACTIVITY_SLOTS,
     // Activities only detach from their commands, which takes no time: there is nothing to wait for.
     shutdownGraceTime: 0,

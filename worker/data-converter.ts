@@ -1,8 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { DataConverter, Payload, PayloadCodec } from '@temporalio/common';
 import { METADATA_ENCODING_KEY } from '@temporalio/common';
 import proto from '@temporalio/proto';
+import { encryptionCodec, noKeyCodec } from './encryption-codec.ts';
+import type { Encryption } from './encryption-keys.ts';
 
 // A CommonJS package whose names Node cannot see.
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
@@ -44,5 +47,20 @@ export const compressionCodec: PayloadCodec = {
   decode: async (payloads) => Promise.all(payloads.map(decompress)),
 };
 
-/** The one data converter of client, worker, history decoder and replay. */
-export const dataConverter: DataConverter = { payloadCodecs: [compressionCodec] };
+/** The data converter of client, worker, history decoder and replay without encryption. */
+export const dataConverter: DataConverter = { payloadCodecs: [compressionCodec, noKeyCodec] };
+
+/**
+ * The data converter of a process. Compressed first: what is encrypted does not compress. `replay`: histories are read under other ids than those
+ * they were written for.
+ */
+export function dataConverterFor(encryption: Encryption | undefined, use: 'worker' | 'client' | 'replay'): DataConverter {
+  if (encryption === undefined) return dataConverter;
+  // Old histories are read, whatever is required of new ones.
+  const readable = use === 'replay' ? { ...encryption, required: false } : encryption;
+  const codec = encryptionCodec({ encryption: readable, workflow: use === 'replay' ? 'ignore' : 'check' });
+  return {
+    payloadCodecs: [compressionCodec, codec],
+    ...(use !== 'worker' ? {} : { failureConverterPath: fileURLToPath(new URL('encoding-failure-converter.cjs', import.meta.url)) }),
+  };
+}

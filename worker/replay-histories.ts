@@ -1,6 +1,7 @@
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { readWorkflowBundle } from './create-worker.ts';
-import { dataConverter } from './data-converter.ts';
+import { dataConverterFor } from './data-converter.ts';
+import { readEncryption } from './encryption-keys.ts';
 
 /** One recorded history: protobuf JSON, as archived. */
 export interface RecordedHistory {
@@ -19,7 +20,9 @@ export interface ReplayOutcome {
 export async function* replayHistories(histories: AsyncIterable<RecordedHistory>): AsyncGenerator<ReplayOutcome> {
   // The replay worker tells about its own start and end; only what goes wrong is of interest, and that is in the outcome.
   Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined), shutdownSignals: [] });
-  const workflowBundle = { code: readWorkflowBundle() };
+  const encryption = readEncryption(process.env);
+  const workflowBundle = { code: readWorkflowBundle(undefined) };
+  const dataConverter = dataConverterFor(encryption, 'replay');
   for await (const { workflowId, json } of histories) {
     try {
       await Worker.runReplayHistory({ workflowBundle, dataConverter }, JSON.parse(json), workflowId);

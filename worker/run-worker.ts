@@ -9,6 +9,7 @@ import { readBuildInfo } from './build-info.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { activityDeps, connectWorker, createWorkers, readWorkflowBundle } from './create-worker.ts';
+import { type Encryption, fingerprintsOf, readEncryption } from './encryption-keys.ts';
 import { logLine } from './json-log.ts';
 import { ownIdentity } from './process-identity.ts';
 import type { WorkerConfig } from './worker-config.ts';
@@ -27,22 +28,23 @@ export async function runWorker(config: WorkerConfig, onPolling: () => void = ()
   // Workflow code must see the same clock on every host.
   process.env['TZ'] = 'UTC';
   const build = readBuildInfo();
-  const workflowBundle = readWorkflowBundle();
+  const encryption = readEncryption(process.env);
+  const workflowBundle = readWorkflowBundle(encryption);
   installRuntime();
 
   const stop = stopRequest();
   const settings = connectionSettings(config, process.env);
-  report(config, build, 'connecting');
+  report(config, build, encryption, 'connecting');
   const connection = await connectUntil(stop, settings);
   if (connection === undefined) return;
 
   const deps = activityDeps(config, settings);
-  const workers = await createWorkers(config, deps, connection, settings.namespace, build, workflowBundle);
+  const workers = await createWorkers(config, deps, connection, settings.namespace, build, workflowBundle, encryption);
   const running = Promise.all(workers.map(async (worker) => worker.run()));
   stop.then(() => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   }, logFailedStop);
-  report(config, build, 'polling');
+  report(config, build, encryption, 'polling');
   logLine('INFO', 'worker polls', { build: build.build, queues: config.queues, pid: process.pid });
   onPolling();
   const stopSweeping = keepSweeping(deps, new Client({ connection, namespace: settings.namespace }));
@@ -121,7 +123,7 @@ async function connectUntil(stop: Promise<void>, settings: ConnectionSettings): 
   }
 }
 
-function report(config: WorkerConfig, build: BuildInfo, phase: 'connecting' | 'polling'): void {
+function report(config: WorkerConfig, build: BuildInfo, encryption: Encryption | undefined, phase: 'connecting' | 'polling'): void {
   if (config.stateFile === undefined) return;
-  writeWorkerState(config.stateFile, { v: 1, process: ownIdentity(), build: build.build, phase });
+  writeWorkerState(config.stateFile, { v: 1, process: ownIdentity(), build: build.build, phase, keys: fingerprintsOf(encryption) });
 }

@@ -19,8 +19,10 @@ describe('arguments of a worker process', () => {
 
 describe('identity of a worker', () => {
   test('says build, host and pid', () => {
-    const identity = { build: '0123456789ab', hostId: 'deadbeef', pid: 42 };
-    expect(parseWorkerIdentity(workerIdentity(identity))).toEqual(identity);
+    for (const keys of [[], ['0123456789ab'], ['0123456789ab', 'abcdef012345']]) {
+      const identity = { build: '0123456789ab', hostId: 'deadbeef', pid: 42, keys };
+      expect(parseWorkerIdentity(workerIdentity(identity))).toEqual(identity);
+    }
   });
 
   test.each(['123@host', 'onetear/a/b', 'onetear/a/b/c', ''])('%j is not ours', (text) => {

@@ -9,6 +9,8 @@ export interface WorkerState {
   readonly process: ProcessIdentity;
   readonly build: string;
   readonly phase: 'connecting' | 'polling';
+  /** Fingerprints of its encryption keys, the encrypting one first; empty without encryption. */
+  readonly keys: readonly string[];
 }
 
 /** Replaces the file as a whole. */
@@ -25,7 +27,7 @@ export function readWorkerState(file: string): WorkerState | undefined {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  const { process, build, phase } = (value ?? {}) as Record<string, unknown>;
+  const { process, build, phase, keys } = (value ?? {}) as Record<string, unknown>;
   if (!isProcessIdentity(process) || typeof build !== 'string' || (phase !== 'connecting' && phase !== 'polling')) return undefined;
-  return { v: 1, process, build, phase };
+  return { v: 1, process, build, phase, keys: Array.isArray(keys) ? keys.map(String) : [] };
 }

@@ -27,6 +27,8 @@ const PROCESS_EXIT: { readonly [code in ProcessErrorCode]: ExitCode } = {
   LOCK_TIMEOUT: EXIT.unreachable,
   TEMPORAL_CONFIG: EXIT.usage,
   NO_WORKER: EXIT.usage,
+  ENCRYPTION_KEYS: EXIT.usage,
+  PAYLOAD_REFUSED: EXIT.usage,
 };
 
 /** Errors of client/processes as CLI errors; anything else as it is. */

@@ -29,6 +29,7 @@ export function addRunVerbs({ program, io, finish }: VerbContext): void {
         'start suite.yaml --output json > events.ndjson',
       )}
 
+Secrets of the suite come from --secrets-file, else from the environment. ONETEAR_ENCRYPTION_KEY encrypts what is on the server (docs/secrets.md).
 Ctrl-C detaches and the run goes on; a second one within 2 s cancels it. Under CI the first one cancels.
 Exit: 0 passed · 1 failed · 2 cancelled or detached · 3 bug of ours · 4 usage · 5 nothing selected · 10 recovery owed · 11 no server · 12 broken or void`,
     )

@@ -6,9 +6,11 @@ import { homePaths } from '../../activities/store/home-paths.ts';
 import { readBuildInfo } from '../../worker/build-info.ts';
 import type { ConnectionSettings } from '../../worker/connection-settings.ts';
 import { connectionSettings } from '../../worker/connection-settings.ts';
+import { fingerprintsOf, keysProblem, readEncryption } from '../../worker/encryption-keys.ts';
+import { readWorkerState } from '../../worker/worker-state.ts';
 import type { Endpoint } from './ensure-keeper.ts';
 import { ensureClusterWorker, ensureKeeper } from './ensure-keeper.ts';
-import { queuesFor } from './keeper-config.ts';
+import { filesOf, queuesFor } from './keeper-config.ts';
 import { pollersOfBuild } from './pollers.ts';
 import { registerSearchAttributes } from './prepare-namespace.ts';
 import { messageOf, processError } from './process-error.ts';
@@ -60,6 +62,17 @@ export async function connect(options: ConnectOptions): Promise<Target> {
     ...(options.binary === undefined ? {} : { binary: options.binary }),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   });
+  if (options.worker !== 'ignore') {
+    const { workerStateFile } = filesOf({ home: path.resolve(options.home), kind: 'embedded', binary: '' });
+    const worker = readWorkerState(workerStateFile);
+    if (worker !== undefined) {
+      checkKeys(
+        options.env,
+        worker.keys,
+        'onetear server stop, then start again with the same keys (runs that go on need the old ones, too)',
+      );
+    }
+  }
   const connection = await probe({ ...endpoint, connectionOptions: { address: endpoint.address } });
   return { kind: 'embedded', connection, endpoint };
 }
@@ -127,6 +140,9 @@ async function haveWorker(
     pollersOfBuild(connection, { namespace, queue: queues.main, kind: 'workflow', build, hostId }),
     pollersOfBuild(connection, { namespace, queue: queues.host, kind: 'activity', build, hostId }),
   ]);
+  for (const { keys, pid, hostId: host } of [...workflows, ...local]) {
+    checkKeys(options.env, keys, `it is process ${pid} on host ${host}: give all workers of the namespace the same keys`);
+  }
   if (workflows.length > 0 && local.length > 0) return;
   if (options.worker === false) {
     const queue = workflows.length === 0 ? queues.main : queues.host;
@@ -146,8 +162,21 @@ async function haveWorker(
     .digest('hex')
     .slice(0, 12);
   const profile = options.profile || options.env['TEMPORAL_PROFILE'];
-  await ensureClusterWorker(
-    { home: path.resolve(options.home), kind: 'cluster', id, address: settings.address, namespace, ...(profile ? { profile } : {}) },
-    { env: options.env },
-  );
+  const config = {
+    home: path.resolve(options.home),
+    kind: 'cluster',
+    id,
+    address: settings.address,
+    namespace,
+    ...(profile ? { profile } : {}),
+  } as const;
+  await ensureClusterWorker(config, { env: options.env });
+  const started = readWorkerState(filesOf(config).workerStateFile);
+  if (started !== undefined) checkKeys(options.env, started.keys, 'it runs on this host since before: end it, and start again');
+}
+
+/** A run whose worker cannot read what we write, or we what it writes, would stand still for ever. */
+function checkKeys(env: NodeJS.ProcessEnv, worker: readonly string[], what: string): void {
+  const problem = keysProblem(fingerprintsOf(readEncryption(env)), worker);
+  if (problem !== undefined) throw processError('ENCRYPTION_KEYS', `${problem}; ${what}`);
 }

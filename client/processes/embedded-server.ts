@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
 import { DEFAULT_NAMESPACE } from '../../worker/connection-settings.ts';
+import { KEY_VARIABLES } from '../../worker/encryption-keys.ts';
 import { baseEnvironment } from './base-environment.ts';
 import type { FoundProcess } from './find-processes.ts';
 import { findProcesses } from './find-processes.ts';
@@ -63,6 +64,8 @@ export async function startEmbeddedServer(
   ];
   const args = ['server', 'start-dev', '--ui-disable-news-fetch', ...flags.flatMap(([flag, value]) => [flag, String(value)])];
   const env = baseEnvironment(process.env, { temporal: false });
+  // What it stores is encrypted so that it cannot read it.
+  for (const name of KEY_VARIABLES) delete env[name];
   return startDetached({ command: binary.path, args, env, cwd: serverDir, logFile });
 }
 
