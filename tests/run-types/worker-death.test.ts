@@ -1,4 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -10,7 +13,7 @@ import { startServer } from './http-server.ts';
 import { type Database, startPostgres } from './postgres.ts';
 import { sqlInput } from './sql-input.ts';
 
-const ROUNDS = process.env['ONETEAR_LONG'] === '1' ? 150 : 12;
+const ROUNDS = process.env['ONETEAR_LONG'] === '1' ? 150 : 6;
 
 /** The first attempt in a process of its own, as a worker is. */
 const WORKER = `
@@ -149,5 +152,37 @@ it('kill -9 of the worker while a request is out: a POST is lost and was sent on
     expect(server.seen).toEqual(['POST /', 'GET /', 'GET /']);
   } finally {
     await server.close();
+  }
+}, 60_000);
+
+it('without the client package a sql command is broken and says what to install; one beside the suite will do', async () => {
+  const hideOurs = `export async function resolve(name, context, next) {
+    if (name !== 'pg') return next(name, context);
+    throw Object.assign(new Error("Cannot find package 'pg' imported from here"), { code: 'ERR_MODULE_NOT_FOUND' });
+  }`;
+  const program = `
+    import { register } from 'node:module';
+    register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hideOurs)}`)});
+    ${WORKER}`;
+  // Away from every node_modules that a folder above may have.
+  const suiteDir = mkdtempSync('/var/tmp/onetear-suite-');
+  const statement = sqlInput(world, { dsn: database.dsn, query: 'select 1' });
+  const input = { ...statement, run: { ...statement.run, suiteDir } };
+  const run = (): string => {
+    const { homeDir, storeDir, hostId, nodes } = world.deps;
+    const env = {
+      RUN_COMMAND: build.url('activities/run-command.js'),
+      CASE: JSON.stringify({ deps: { homeDir, storeDir, hostId, nodes }, input }),
+    };
+    return spawnSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8', env: { ...process.env, ...env } })
+      .stdout;
+  };
+  try {
+    expect(run()).toContain('needs the package pg: npm install pg');
+    mkdirSync(join(suiteDir, 'node_modules'));
+    symlinkSync(fileURLToPath(new URL('../../node_modules/pg', import.meta.url)), join(suiteDir, 'node_modules/pg'));
+    expect(run()).toContain('passed');
+  } finally {
+    rmSync(suiteDir, { recursive: true, force: true });
   }
 }, 60_000);
