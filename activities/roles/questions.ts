@@ -39,11 +39,11 @@ export function createQuestions(deps: ActivityDeps, input: AskRolesInput, attend
   let running = 0;
   const waiting: (() => void)[] = [];
 
-  /** Every question has a job of its own, also in another attempt of the activity: an old answer must not pass for a new one. */
+  /** Every question has a job of its own, also in another attempt or scheduling of the activity: an old answer must not pass for a new one. */
   const begin = (question: RoleQuestion, candidate: RoleCandidate): Open => {
     number++;
     const { node } = candidate;
-    const job = `${jobName(input.run, input.address, node.name)}.q${attendance.attempt}-${number}`;
+    const job = `${jobName(input.run, input.address, node.name)}.q${attendance.scheduledAtMs.toString(36)}-${attendance.attempt}-${number}`;
     const hurried = { ...node, connectWithinMs: Math.min(node.connectWithinMs, CONNECT_MS) };
     const state: Open = { askedAt: performance.now(), begun: false, answer: undefined, ended: Promise.resolve() };
     const run = async (): Promise<void> => {

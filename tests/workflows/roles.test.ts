@@ -188,4 +188,35 @@ describe('roles', () => {
     const ended = await waiting.result(15_000);
     expect(ended.testcases).toMatchObject([{ verdict: 'broken', reason: 'cancelled' }]);
   }, 60_000);
+
+  test('pick: one takes the first node that answers when the step comes; draws are the same for the same seed', async () => {
+    // Nothing listens there.
+    const dead: Node = { ...localNode('dead'), connection: 'ssh', host: '127.0.0.1', port: 1, connectWithinMs: 500 };
+    const some = testcase('some', [
+      run('x', command('true', { nodes: 'all:!az=0', pick: 'majority' })),
+      run('y', command('true', { nodes: 'all:!az=0', pick: 'random' })),
+    ]);
+    const lost = ['dead', 'dead2'].map((name) => ({ ...dead, name, labels: { az: '0' } }));
+    const { run: first, result } = await engine.run(
+      plan({
+        nodes: [...lost, ...nodes],
+        strategy: { maxParallel: 3, failFast: false },
+        testcases: [
+          testcase('one', [run('x', command('true', { nodes: 'all', pick: 'one' }))]),
+          testcase('none', [run('x', command('true', { nodes: 'az=0', pick: 'one' }))]),
+          some,
+        ],
+      }),
+      60_000,
+    );
+    expect(verdicts(result)).toEqual({ one: 'passed', none: 'broken', some: 'passed' });
+    const events = await eventsOfRun(engine, first);
+    expect(stepEnds(events, 'one').get('x')?.nodes).toEqual(['n1']);
+    expect(stepEnds(events, 'none').get('x')?.reason).toBe('pick: one: none of dead, dead2 can be reached');
+    const picked = (all: typeof events) => [...stepEnds(all, 'some').values()].map((end) => end.nodes);
+    expect(picked(events).map((names) => names.length)).toEqual([2, 1]);
+    const zero: Node = { ...localNode('n0'), labels: { az: '0' } };
+    const { run: second } = await engine.run(plan({ nodes: [zero, ...nodes], testcases: [some] }));
+    expect(picked(await eventsOfRun(engine, second))).toEqual(picked(events));
+  }, 90_000);
 });
