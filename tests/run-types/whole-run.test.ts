@@ -16,7 +16,9 @@ beforeAll(async () => {
     if (request.url === '/down') ready = Date.now() + 700;
     response.writeHead(Date.now() < ready ? 503 : 200).end(JSON.stringify({ ready: Date.now() >= ready }));
   });
-  [engine, database] = await Promise.all([startEngine(), startPostgres()]);
+  // One after another: what has started is stopped also when the next does not.
+  database = await startPostgres();
+  engine = await startEngine();
 }, 90_000);
 afterAll(async () => {
   await engine?.close();
