@@ -8,7 +8,7 @@ import type { ActivityDeps } from '../../activities/deps.ts';
 import { nodePool } from '../../activities/nodes/node-pool.ts';
 import { makeWorld, until, type World } from '../nodes/support.ts';
 import { freePort, keygen, kill, run, type Sshd, type SshdOptions, startSshd } from './sshd.ts';
-import { openSession, plainDeps, refusalOf, step } from './support.ts';
+import { openSession, sharedDeps, refusalOf, step } from './support.ts';
 
 describe('an ssh connection', () => {
   let world: World;
@@ -29,7 +29,7 @@ describe('an ssh connection', () => {
 
   beforeEach(() => {
     world = makeWorld();
-    deps = plainDeps(world);
+    deps = sharedDeps(world);
   });
   afterEach(async () => {
     nodePool(deps).close();
@@ -129,7 +129,7 @@ describe('an ssh connection', () => {
     expect(count(server, 'Accepted')).toBe(0);
     writeFileSync(server.knownHosts, `${line}\n`);
     nodePool(deps).close();
-    const again = plainDeps(world);
+    const again = sharedDeps(world);
     expect((await openSession(again, server.node())).stream.open).toBe(true);
     nodePool(again).close();
   });
@@ -168,14 +168,14 @@ describe('an ssh connection', () => {
     for (const line of lines) {
       writeFileSync(server.knownHosts, `${line}\n`);
       run('ssh-keygen', ['-H', '-f', server.knownHosts]);
-      const each = plainDeps(world);
+      const each = sharedDeps(world);
       expect((await openSession(each, server.node())).stream.open).toBe(true);
       nodePool(each).close();
     }
     // Known without its port counts too, as with OpenSSH; an alias replaces the name.
     const [, type = '', key = ''] = (lines[0] as string).split(' ');
     writeFileSync(server.knownHosts, `127.0.0.1 ${type} ${key}\n`);
-    const plain = plainDeps(world);
+    const plain = sharedDeps(world);
     expect((await openSession(plain, server.node())).stream.open).toBe(true);
     nodePool(plain).close();
     writeFileSync(server.knownHosts, `the-alias ${type} ${key}\n`);
@@ -220,10 +220,10 @@ describe('an ssh connection', () => {
     expect((await refusalOf(deps, server.node())).message).toMatch(
       /no key to log in with: .*locked has a passphrase: add it to the agent \(ssh-add\), or set ONETEAR_SSH_PASSPHRASE/,
     );
-    const wrong = plainDeps(world);
+    const wrong = sharedDeps(world);
     process.env['ONETEAR_SSH_PASSPHRASE'] = 'sesame';
     expect((await refusalOf(wrong, server.node())).message).toContain('ONETEAR_SSH_PASSPHRASE does not open');
-    const right = plainDeps(world);
+    const right = sharedDeps(world);
     process.env['ONETEAR_SSH_PASSPHRASE'] = 'open sesame';
     expect((await step(world, right, server.node(), 'a', 'echo in; env')).stdout.text).toMatch(/^in\n(?![^]*sesame)/);
     nodePool(right).close();
@@ -251,7 +251,7 @@ describe('an ssh connection', () => {
     expect((await step(world, deps, server.node(), 'a', 'echo in')).stdout.text).toBe('in\n');
     // All keys of an agent without IdentitiesOnly: those that are named first.
     setConfig(server, 'IdentitiesOnly', 'no');
-    const other = plainDeps(world);
+    const other = sharedDeps(world);
     expect((await step(world, other, server.node(), 'b', 'echo in')).stdout.text).toBe('in\n');
     nodePool(other).close();
   });
@@ -274,7 +274,7 @@ describe('an ssh connection', () => {
     expect(count(first, 'Starting session')).toBe(0);
     // A jump host whose key is not known stops the way there.
     writeFileSync(target.knownHosts, [known[0], known[2]].join(''));
-    const other = plainDeps(world);
+    const other = sharedDeps(world);
     expect((await refusalOf(other, withoutPort)).message).toMatch(
       new RegExp(`second \\(root@127.0.0.1:${second.port}\\): unknown host key`),
     );
@@ -308,7 +308,7 @@ describe('an ssh connection', () => {
     );
     appendFileSync(server.configFile, '  HostKeyAlias all\n  HostName 127.0.0.1\n');
     writeFileSync(server.knownHosts, `all ${readFileSync(`${server.hostKey}.pub`, 'utf8')}`);
-    const pools = nodes.map(() => plainDeps(world));
+    const pools = nodes.map(() => sharedDeps(world));
     const all = await Promise.all(nodes.map((node, index) => step(world, pools[index] as ActivityDeps, node, `s${index}`, 'echo in')));
     for (const pool of pools) nodePool(pool).close();
     expect(all.map(({ stdout }) => stdout.text)).toEqual(nodes.map(() => 'in\n'));

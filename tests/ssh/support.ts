@@ -1,3 +1,5 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+
 import type { ActivityDeps } from '../../activities/deps.ts';
 import { nodePool } from '../../activities/nodes/node-pool.ts';
 import type { NodeSession } from '../../activities/nodes/node-session.ts';
@@ -9,9 +11,18 @@ import { attend, commandInput, settle, shell, type World } from '../nodes/suppor
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A world's deps without its job root: as a worker is in real life. */
+/** A world's deps without its job root, as a worker has them in real life. For machines with a /var/tmp of their own. */
 export function plainDeps(world: World, nodes: ActivityDeps['nodes'] = {}): ActivityDeps {
   return { ...world.deps, nodes };
+}
+
+/** A worker of its own whose jobs lie in the world, where all users may have some. */
+export function sharedDeps(world: World): ActivityDeps {
+  chmodSync(world.root, 0o755);
+  const jobRoot = world.path('tmp');
+  mkdirSync(jobRoot, { recursive: true });
+  chmodSync(jobRoot, 0o1777);
+  return { ...world.deps, nodes: { jobRoot } };
 }
 
 export function openSession(

@@ -60,7 +60,8 @@ function checked(what: string, text: string): string {
  * no server) may be different a moment later.
  */
 export function containerRefusal(exitCode: number, said: string): string | undefined {
-  if (exitCode !== 126 && exitCode !== 127 && !/executable file not found|no such file or directory/i.test(said)) return undefined;
-  if (/cannot connect|connection refused|docker\.sock/i.test(said)) return undefined;
+  // 126 alone is also "cannot exec in a stopped container".
+  const missing = /executable file not found|\/bin\/sh\b.*(no such file or directory|permission denied)/is.test(said);
+  if ((exitCode !== 126 && exitCode !== 127) || !missing) return undefined;
   return `no shell in the container: /bin/sh cannot be started there (${said})`;
 }
