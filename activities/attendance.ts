@@ -106,6 +106,7 @@ export function stepFailed(result: NodeResult | RolesAnswer, again: 'never' | 'p
     nonRetryable: again === 'never',
     details: [result],
     category: ApplicationFailureCategory.BENIGN,
-    ...(typeof again === 'number' ? { nextRetryDelay: again } : {}),
+    // The SDK takes 0 for "not set", and then the next try comes when the policy for infrastructure trouble says, if at all.
+    ...(typeof again === 'number' ? { nextRetryDelay: Math.max(1, again) } : {}),
   });
 }

@@ -36,12 +36,24 @@ export function writeRunSecrets(home: SecretsHome, secrets: RunSecretsFile): voi
 
 /** `undefined` when there is none. */
 export function readRunSecrets(home: SecretsHome, run: string): RunSecretsFile | undefined {
+  let text: string;
   try {
-    return JSON.parse(readFileSync(secretsFile(home, run), 'utf8')) as RunSecretsFile;
+    text = readFileSync(secretsFile(home, run), 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    // The parser's message shows what it read.
-    if (error instanceof SyntaxError) throw new Error(`the secrets file of run ${run} is damaged`, { cause: undefined });
+    throw error;
+  }
+  const parsed = parseJson(text);
+  // The parser's own message would show what it read.
+  if (parsed === undefined) throw new Error(`the secrets file of run ${run} is damaged`);
+  return parsed as RunSecretsFile;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

@@ -48,7 +48,7 @@ commands:
     cmd: echo "got \${{ steps.named.outputs.line }} \${{ steps.named.stdout }}"
   - name: flaky
     cmd: echo "try with $ALWAYS" >&2; test -e again || { touch again; exit 3; }
-    retry: { max: 2, delay: 0.1 }
+    retry: { max: 2, delay: 0 }
   - name: wrong
     cmd: printf '%300s' ''; echo "so near $ALWAYS"
     expect: { equals: something else, not_contains: near, json: { a: 1 }, expr: ['int(stdout) > 0'] }
@@ -139,10 +139,10 @@ beforeAll(async () => {
   play.write('secrets.txt', `# of the test\nPRIVATE_KEY=${JSON.stringify(SECRETS.PRIVATE_KEY)}\nPIN=${SECRETS.PIN}\n`);
   expect((await play.run(['server', 'start'])).code).toBe(0);
   const started = play.spawn(['start', 'suite.yaml', '--secrets-file', 'secrets.txt', '--output', 'json', '--results', 'out']);
-  let over = false;
-  void started.finished.finally(() => (over = true));
+  const state = { over: false };
+  void started.finished.finally(() => (state.over = true));
   const dir = join(play.home, 'secrets');
-  while (!over) {
+  while (!state.over) {
     sampleProcesses(started.child.pid ?? 0);
     if (modes === undefined && existsSync(dir)) {
       const [run] = readdirSync(dir).filter((name) => !name.startsWith('.'));
