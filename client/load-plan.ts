@@ -13,6 +13,7 @@ import { pairsToMap, type SuiteOptions } from './cli/options.ts';
 import { homeOf } from './home.ts';
 import { loadInventory } from './load-inventory.ts';
 import { failedTestcases } from './last-failed.ts';
+import { sshFiles } from './ssh-files.ts';
 import { openSuite, suiteDigest, SuiteReadError, suiteOfTexts, type SuiteReader, type SuiteText } from './load-suite.ts';
 
 /** A suite that was read, parsed and compiled, with everything found on the way. */
@@ -32,6 +33,8 @@ export interface LoadedPlan {
 export type LoadOptions = SuiteOptions & {
   /** False for `--no-soak`. */
   readonly soak?: string | false;
+  /** `--ssh-config`. */
+  readonly sshConfig?: string;
 };
 
 export interface LoadHow {
@@ -66,6 +69,7 @@ export async function loadPlan(
   if (!parsed.suite) return { ...loaded, suite: undefined, plan: undefined, diagnostics: parsed.diagnostics };
   const lastFailed = options.lf ? await failedTestcases(parsed.suite.name, homeOf(io)) : undefined;
   const suite = change ? change(parsed.suite) : parsed.suite;
+  const ssh = sshFiles(suite.context.ssh, reader.suiteDir, options.sshConfig, io);
   const compiled = compileSuite(suite, {
     seed,
     digest,
@@ -74,6 +78,7 @@ export async function loadPlan(
     selection: selectionOf(options, only ?? lastFailed),
     execute,
     ...(inventory && { inventory: { file: inventory.file, json: inventory.json } }),
+    ...(ssh && { ssh }),
     ...(options.soak === false ? { soak: false } : {}),
     failFast: options.x === true || options.maxfail === 1,
   });

@@ -42,12 +42,12 @@ async function provideTemporal() {
 
 function runChecks() {
   const checks = [
-    ['types', 'tsc', ['-p', 'tsconfig.json']],
-    ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
-    ['format', 'oxfmt', ['--check', '.']],
+    { name: 'types', program: 'tsc', args: ['-p', 'tsconfig.json'] },
+    { name: 'lint', program: 'oxlint', args: ['--type-aware', '--deny-warnings'] },
+    { name: 'format', program: 'oxfmt', args: ['--check', '.'] },
   ];
   const counts = { passed: 0, failed: 0 };
-  for (const [name, program, args] of checks) {
+  for (const { name, program, args } of checks) {
     const { status, stdout, stderr } = spawnSync(bin(program), args, { cwd: root, encoding: 'utf8' });
     counts[status === 0 ? 'passed' : 'failed'] += 1;
     if (status !== 0) process.stdout.write(`FAIL ${name}\n${stdout}${stderr}\n`);

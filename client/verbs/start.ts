@@ -102,7 +102,6 @@ export async function startLoaded(
 
 function refuseUnsupported(options: StartOptions, io: CliIo): void {
   if (typeof options.soak === 'string') throw notSupportedYet('start --soak');
-  if (options.sshConfig !== undefined) throw notSupportedYet('start --ssh-config');
   if (options.holdOnFailure !== undefined) throw notSupportedYet('start --hold-on-failure');
   if (options.cache === false) io.err('--no-cache changes nothing: this version caches no results\n');
 }

@@ -240,7 +240,7 @@ describe('steps', () => {
   });
 
   it('refuses a chaos without recover unless it is irreversible', () => {
-    expect(problems({ chaos: [{ ...chaos('cut', 'true'), recover: undefined } as never] })[0]).toContain('SUITE_UNDO_MISSING');
+    expect(problems({ chaos: [{ ...chaos('cut', 'true'), recover: undefined }] })[0]).toContain('SUITE_UNDO_MISSING');
   });
 
   it('refuses keys of commands on a chaos and the other way round', () => {

@@ -1,6 +1,7 @@
 import { slug } from '../expand/slug.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Location } from '../model/location.ts';
+import type { Node } from '../model/node.ts';
 import type { Cell, Plan, PlannedStep, PlannedTestcase } from '../model/plan.ts';
 import type { AssertDefinition, SoakDefinition, Suite, TestcaseDefinition } from '../model/suite.ts';
 import type { Value, ValueMap } from '../model/value.ts';
@@ -40,6 +41,8 @@ export interface CompileOptions {
   readonly soak?: SoakDefinition | false;
   /** What `context.inventory` gave; whoever compiles reads it. Absent = the nodes it names are not known. */
   readonly inventory?: InventoryText;
+  /** Files of ssh, absolute; from `context.ssh` and `--ssh-config`, which whoever compiles resolves. */
+  readonly ssh?: Node['ssh'];
   /** `-x`. */
   readonly failFast?: boolean;
 }
@@ -61,7 +64,7 @@ export function compileSuite(suite: Suite, options: CompileOptions): Compilation
     const { file } = options.inventory as InventoryText;
     reporter.error('SUITE_INVENTORY', { file, line: 1, column: 1 }, `context.inventory: ${problem}`);
   }
-  const context = planContext(suite, options.envOverrides ?? {}, inventory);
+  const context = planContext(suite, options.envOverrides ?? {}, inventory, options.ssh);
   const world = createWorld(suite, context, reporter, suite.context.inventory === undefined || inventory !== undefined);
   const overrides = paramOverrides(world, options.paramOverrides ?? {});
 

@@ -44,7 +44,7 @@ const sample = suite({
       durationMs: 2_000,
       recover: { run: 'shell', cmd: 'rm ${{ inputs.file }}', withinMs: 1 },
     }),
-    { ...chaos('boom', 'true', { irreversible: true }), recover: undefined } as never,
+    { ...chaos('boom', 'true', { irreversible: true }), recover: undefined },
   ],
   testcases: [
     testcase(

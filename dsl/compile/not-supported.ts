@@ -46,11 +46,6 @@ export function checkSupported(
     reporter.error('SUITE_NOT_SUPPORTED', location, `not supported yet: ${feature}, see docs/roadmap.md`);
   };
 
-  for (const node of world.context.nodes) {
-    if (node.connection === 'local') continue;
-    const location = suite.context.nodes?.find((each) => each.name === node.name)?.location ?? start;
-    refuse(location, `connection: ${node.connection} (node "${node.name}")`);
-  }
   if (soak) refuse(start, 'soak (run once with --no-soak)');
 
   /** Definitions are looked at once. */

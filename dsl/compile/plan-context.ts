@@ -9,11 +9,18 @@ const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_CONNECT_WITHIN_MS = 30_000;
 
 /** Fills in the defaults of suite-language §2: nodes, cluster, fault limits and what a command without its own value gets. */
-export function planContext(suite: Suite, envOverrides: { readonly [name: string]: string }, inventory?: Inventory): PlanContext {
+export function planContext(
+  suite: Suite,
+  envOverrides: { readonly [name: string]: string },
+  inventory?: Inventory,
+  ssh?: Node['ssh'],
+): PlanContext {
   const { context } = suite;
   const written = withInventory(context.nodes ?? [], inventory?.nodes ?? []);
   const nodes =
-    written.length > 0 ? written.map(completeNode) : [completeNode({ name: 'local', location: { file: suite.file, line: 1, column: 1 } })];
+    written.length > 0
+      ? written.map((node) => completeNode(node, ssh))
+      : [completeNode({ name: 'local', location: { file: suite.file, line: 1, column: 1 } })];
   const { defaults } = context;
   return {
     nodes,
@@ -58,7 +65,7 @@ function groupsOf(inventory: Inventory, suite: Suite): { readonly [name: string]
 }
 
 /** `local` is this machine; any other node without a connection is an ssh host of its own name. */
-function completeNode(definition: NodeDefinition): Node {
+function completeNode(definition: NodeDefinition, ssh?: Node['ssh']): Node {
   const connection = definition.connection ?? (definition.name === 'local' ? 'local' : 'ssh');
   return {
     name: definition.name,
@@ -69,6 +76,7 @@ function completeNode(definition: NodeDefinition): Node {
     labels: definition.labels ?? {},
     vars: definition.vars ?? {},
     connectWithinMs: definition.connectWithinMs ?? DEFAULT_CONNECT_WITHIN_MS,
+    ...(connection === 'ssh' && ssh && { ssh }),
   };
 }
 

@@ -41,7 +41,7 @@ describe('readySteps', () => {
     const graph = graphOf([
       use('cut', { id: 'cut' }),
       x('during', { needs: ['cut.started'] }),
-      { ...x('back'), kind: 'recover', step: 'cut', needs: ['cut'] } as StepDefinition,
+      { ...x('back'), kind: 'recover', step: 'cut', needs: ['cut'] },
       x('after', { needs: ['cut.recovered'] }),
     ]);
     const moments = (...list: ('started' | 'verified' | 'recovered')[]) => new Set(list);
