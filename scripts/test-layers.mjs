@@ -15,6 +15,7 @@ export const layers = [
   { name: 'nodes', kind: 'vitest', folders: ['tests/nodes'], needs: ['shells'] },
   // Real databases, a real Prometheus, a real web server.
   { name: 'run-types', kind: 'vitest', folders: ['tests/run-types'], needs: ['temporal', 'openssl', 'postgres', 'mariadb', 'prometheus'] },
+  { name: 'ssh', kind: 'vitest', folders: ['tests/ssh'], needs: ['shells', 'sshd', 'temporal'] },
   { name: 'download', kind: 'vitest', folders: ['tests/download'] },
   { name: 'workflows', kind: 'vitest', folders: ['tests/workflows'], needs: ['temporal'] },
   { name: 'processes', kind: 'vitest', folders: ['tests/processes'], needs: ['temporal'] },

@@ -18,6 +18,14 @@ export const isDebianRoot = () => process.getuid?.() === 0 && existsSync('/etc/d
 
 const needs = {
   shells: { ready: () => ['dash', 'bash', 'busybox'].every(onPath), packages: ['dash', 'bash', 'busybox'] },
+  // Servers of the tests run as root, with keys and a port of their own.
+  sshd: {
+    ready: () =>
+      process.getuid?.() === 0 &&
+      existsSync('/usr/sbin/sshd') &&
+      ['ssh', 'ssh-keygen', 'ssh-agent', 'sudo', 'ip', 'unshare', 'perl'].every(onPath),
+    packages: ['openssh-server', 'openssh-client', 'sudo', 'iproute2', 'util-linux', 'perl-base'],
+  },
   xmllint: { ready: () => onPath('xmllint'), packages: ['libxml2-utils'] },
   git: { ready: () => onPath('git'), packages: ['git'] },
   python: { ready: () => onPath('python3'), packages: ['python3'] },

@@ -17,9 +17,23 @@ it('is valid, listed and planned exactly as it stands', async () => {
   expect(testcase.steps[1]).toMatchObject({ kind: 'chaos', duration_ms: 10_000, undo: 'systemctl start postgres' });
 });
 
-it('is refused at start while its hosts cannot be reached by this version, never run somewhere else', async () => {
+it('is broken, with what to do, where its hosts cannot be reached, and never run somewhere else', async () => {
   const play = createPlayground();
-  const started = await play.run(['start', suite, '--output', 'json']);
-  expect(started.code).toBe(4);
-  expect(started.stdout).toMatch(/not supported yet/);
-});
+  try {
+    // Wherever the tests run, these names lead to a port on which nobody listens.
+    play.write('ssh_config', 'Host *\n  HostName 127.0.0.1\n  Port 9\n');
+    const started = await play.run(['start', suite, '--ssh-config', join(play.dir, 'ssh_config'), '--output', 'json']);
+    expect(started.code).toBe(12);
+    const events = started.stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as { type: string });
+    expect(events.find(({ type }) => type === 'testcase_finished')).toMatchObject({
+      verdict: 'broken',
+      reason: expect.stringMatching(/^node pg1 cannot be reached: ssh pg1 \(\S+@127\.0\.0\.1:9\): connection refused: .*tried for 30 s/),
+    });
+    expect(events.at(-1)).toMatchObject({ type: 'run_finished', verdict: 'broken', recovery: 'clean', exit: 12 });
+  } finally {
+    await play.close();
+  }
+}, 120_000);

@@ -157,7 +157,7 @@ describe.runIf(canIsolate).each([
         readdirSync('/proc')
           .filter((name) => /^\d+$/.test(name))
           .map(Number)
-          .filter((pid) => lives(pid) && /^sleep\0/.test(commandOf(pid)) && commandOf(pid).includes(seconds));
+          .filter((pid) => lives(pid) && commandOf(pid).startsWith('sleep\0') && commandOf(pid).includes(seconds));
       await until(() => sleepers().length === 2);
       attendance.stop('cancel');
       expect((await result).reason).toMatch(/cancel/);

@@ -9,6 +9,9 @@ import { queueFor } from '../step/stage.ts';
 
 const AT_ONCE = 16;
 
+/** Longest wait for one node: the step that needs it waits for it again, and may not be the first. */
+const GREET_WITHIN_MS = 5_000;
+
 /**
  * First contact with every node this run may use: its incarnation goes into history before any command, so that a restart of the node
  * is noticed. A node that does not answer is no failure here; the step that needs it will say so.
@@ -17,7 +20,8 @@ export async function greetNodes(stage: Stage, plan: Plan): Promise<void> {
   const waiting = [...usedNodes(stage, plan)];
   const lane = async (): Promise<void> => {
     for (let node = waiting.shift(); node; node = waiting.shift()) {
-      const answer = await hello({ run: stage.run, node }, queueFor(stage, node));
+      const hurried = { ...node, connectWithinMs: Math.min(node.connectWithinMs, GREET_WITHIN_MS) };
+      const answer = await hello({ run: stage.run, node: hurried }, queueFor(stage, node));
       if (answer) stage.incarnations.set(answer.node, answer.incarnation);
     }
   };

@@ -73,7 +73,6 @@ export async function openSshConnection(
 ): Promise<SshConnection> {
   const host = lookUpKnown(hop);
   const credentials = await credentialsFor(hop);
-  if (credentials.methods.length === 0) throw keyTrouble(hop, `no key to log in with: ${credentials.unusable.join('; ')}`);
   const target = `${via === undefined ? '' : `${via.hop.host}:${via.hop.port} `}${hop.host}:${hop.port}`;
   const ofTarget = handshakesByTarget.get(target) ?? createSemaphore(MAX_HANDSHAKES);
   handshakesByTarget.set(target, ofTarget);
@@ -83,6 +82,8 @@ export async function openSshConnection(
     const socket = via === undefined ? await connectTcp(hop) : await via.forward(hop);
     note(handshakeProblem(hop, HANDSHAKE_TIMED_OUT).message);
     try {
+      // Only now: that nothing listens is worth more than that we have no key for it.
+      if (credentials.methods.length === 0) throw keyTrouble(hop, `no key to log in with: ${credentials.unusable.join('; ')}`);
       return await allHandshakes.run(() => logIn(hop, host, credentials, socket));
     } catch (error) {
       socket.destroy();
