@@ -148,12 +148,14 @@ function ageMs(execution: Execution, startedAt: number): number {
 /** `good` and `bad` for the series as a whole: what ends `until`, and what ends `always` and `never`. */
 function judgeSample(seen: Examination, mode: Series['mode'], timeoutMs: number): { kind: 'good' | 'bad' | 'unknown'; reason: string } {
   if (seen.unknown !== undefined || seen.examined === undefined) return { kind: 'unknown', reason: seen.unknown ?? 'unknown' };
-  if (seen.result.timedOut) return { kind: mode === 'never' ? 'good' : 'bad', reason: timeoutReason(seen.result, timeoutMs) };
   const { checks, examined } = seen;
   if (mode === 'never') {
     const holding = checks.find(({ ok }) => ok === true);
     if (holding !== undefined) return { kind: 'bad', reason: holdingReason(holding) };
-  } else if (checks.some(({ ok }) => ok === false)) return { kind: 'bad', reason: reasonOf(checks, examined) };
+  }
+  // Killed at its timeout, it said only a part: not what was waited for, but no answer either.
+  if (seen.result.timedOut) return { kind: mode === 'until' ? 'bad' : 'unknown', reason: timeoutReason(seen.result, timeoutMs) };
+  if (mode !== 'never' && checks.some(({ ok }) => ok === false)) return { kind: 'bad', reason: reasonOf(checks, examined) };
   if (checks.some(({ ok }) => ok === 'undecidable'))
     return {
       kind: 'unknown',

@@ -89,6 +89,29 @@ describe('always and never', () => {
   });
 });
 
+describe('samples killed at their timeout', () => {
+  const killed = { windowMs: 500, timeoutMs: 200 } as const;
+
+  it('say nothing for never and always', async () => {
+    for (const mode of ['never', 'always'] as const) {
+      const { result } = await sample('echo fine; sleep 30', { ...killed, mode, match: { contains: ['split'] }, address: address(mode) });
+      expect(result).toMatchObject({
+        verdict: 'broken',
+        reason: expect.stringMatching(/could not be taken: timeout after 200ms/) as unknown,
+      });
+      expect(result?.samples?.unknown).toBe(result?.samples?.taken);
+    }
+  });
+
+  it('fail never by what they wrote before, but not by what they did not come to write', async () => {
+    const { result } = await sample('echo split; sleep 30', { ...killed, mode: 'never', match: { contains: ['split'] } });
+    expect(result).toMatchObject({ verdict: 'failed', timedOut: true, samples: { taken: 1, unknown: 0 } });
+    expect(result?.reason).toMatch(/^never: sample 1 after .*"split"/);
+    const absent = await sample('sleep 30', { ...killed, mode: 'never', match: { not_contains: ['ok'] }, address: address('n') });
+    expect(absent.result?.verdict).toBe('broken');
+  });
+});
+
 describe('a new attempt', () => {
   it('finds the samples that were taken, takes none twice, and keeps the window', async () => {
     const first = attend(1);
