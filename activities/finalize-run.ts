@@ -27,6 +27,7 @@ import { writeReports } from './store/write-reports.ts';
 
 /** Cleaning up must not hold up a run that is over. */
 const FORGET_WITHIN_MS = 5_000;
+const FORGET_AT_ONCE = 16;
 
 /**
  * Activity `finalizeRun`, the last of a run: completes the records, writes the run's own record and all reports, and forgets the run's
@@ -151,12 +152,17 @@ async function removeSecrets(deps: ActivityDeps, client: Client, { run, result }
 /** Owed recovery still needs its jobs: the fault's workflow goes on after the run. */
 async function forgetRun(deps: ActivityDeps, input: FinalizeRunInput): Promise<void> {
   if (input.result.recovery === 'owed') return;
-  for (const node of input.nodes) {
-    try {
-      const session = await nodePool(deps).session(node, { sudo: false }, Math.min(FORGET_WITHIN_MS, node.connectWithinMs));
-      await forgetJobs(session, input.run.run);
-    } catch (error) {
-      deps.log.warn('jobs of a finished run were left on a node', { run: input.run.run, node: node.name, error: String(error) });
+  const waiting = [...input.nodes];
+  // Side by side: nodes that cannot be reached would else hold up the end of the run one after another.
+  const lane = async (): Promise<void> => {
+    for (let node = waiting.shift(); node; node = waiting.shift()) {
+      try {
+        const session = await nodePool(deps).session(node, { sudo: false }, Math.min(FORGET_WITHIN_MS, node.connectWithinMs));
+        await forgetJobs(session, input.run.run);
+      } catch (error) {
+        deps.log.warn('jobs of a finished run were left on a node', { run: input.run.run, node: node.name, error: String(error) });
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: Math.min(FORGET_AT_ONCE, waiting.length) }, lane));
 }
