@@ -9,11 +9,11 @@ import type { FinishedRun } from '../../report/report-model.ts';
 import { writeFileQuick } from './atomic-file.ts';
 import { blobPath } from './blob-store.ts';
 
-/** Writes Allure results; each file is flushed and renamed into place by Allure's own writer, so writing again replaces, never doubles. */
+/** Writes Allure results; each file is flushed and renamed into place by Allure's own writer, so writing again replaces, never doubles. Both give the names of their files. */
 export interface AllureWriter {
   /** Files, then container, then result: a result that can be seen never names a missing file. */
-  readonly attempt: (attempt: AllureAttempt) => void;
-  readonly run: (run: FinishedRun) => Promise<void>;
+  readonly attempt: (attempt: AllureAttempt) => readonly string[];
+  readonly run: (run: FinishedRun) => Promise<readonly string[]>;
 }
 
 export function createAllureWriter(dir: string, storeDir: string): AllureWriter {
@@ -21,8 +21,13 @@ export function createAllureWriter(dir: string, storeDir: string): AllureWriter 
   const writer = new FileSystemWriter({ resultsDir: dir });
   return {
     attempt: ({ files, container, result }) => {
+      const names = [
+        ...files.map(({ source }) => source),
+        ...(container ? [`${container.uuid}-container.json`] : []),
+        `${result.uuid}-result.json`,
+      ];
       // The result comes last, so one that is there has all its files. An attempt of the activity that was cut off goes on where it was.
-      if (isWritten(path.join(dir, `${result.uuid}-result.json`), JSON.stringify(result))) return;
+      if (isWritten(path.join(dir, `${result.uuid}-result.json`), JSON.stringify(result))) return names;
       for (const file of files) {
         if (file.kind === 'text') {
           writer.writeAttachment(file.source, Buffer.from(file.text));
@@ -36,11 +41,13 @@ export function createAllureWriter(dir: string, storeDir: string): AllureWriter 
       // The writer's types are enums and mutable arrays; it only serializes what it is given.
       if (container) writer.writeGroup(container as unknown as TestResultContainer);
       writer.writeResult(result as unknown as TestResult);
+      return names;
     },
     run: async (run) => {
       writer.writeEnvironmentInfo(allureEnvironment(run));
       writer.writeCategoriesDefinitions(ALLURE_CATEGORIES as unknown as Category[]);
       await writeFileQuick(path.join(dir, 'executor.json'), JSON.stringify(allureExecutor(run)));
+      return ['environment.properties', 'categories.json', 'executor.json'];
     },
   };
 }

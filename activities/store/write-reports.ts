@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestcaseRecord } from '../../dsl/model/record.ts';
 import type { TestcaseSummary } from '../../dsl/model/result.ts';
@@ -16,6 +16,7 @@ import { linkOrCopy, removeStray, writeFileAtomic, writeFileQuick, writeTextAtom
 import { blobPath } from './blob-store.ts';
 import type { HomePaths } from './home-paths.ts';
 import { jsonText, listAttempts, readAttempts, recordFileName } from './run-store.ts';
+import { removeForeign, writeManifest } from './results-manifest.ts';
 import { createAllureWriter } from './write-allure.ts';
 import { writeEvents } from './write-events.ts';
 import type { RecordPlace } from './write-events.ts';
@@ -46,7 +47,12 @@ export async function writeReports(job: ReportJob): Promise<{ readonly missing: 
   await removeForeign(resultsDir, run.run);
   const names = await listAttempts(job.home, run.run);
   const places: RecordPlace[] = [];
-  const missing = await keepArtifacts(suiteArtifacts(run), resultsDir, storeDir);
+  const files = new Set(['junit.xml', 'ctrf.json', 'summary.md', 'events.ndjson', 'run.json']);
+  const keep = async (artifacts: readonly StepArtifact[]): Promise<readonly string[]> => {
+    for (const artifact of artifacts) files.add(artifact.path);
+    return keepArtifacts(artifacts, resultsDir, storeDir);
+  };
+  const missing = [...(await keep(suiteArtifacts(run)))];
   const allure = createAllureWriter(path.join(resultsDir, 'allure-results'), storeDir);
   const summary = createMarkdownSummary(run);
   const laneOf = createLanes();
@@ -54,20 +60,25 @@ export async function writeReports(job: ReportJob): Promise<{ readonly missing: 
     for (const each of run.finished.testcases) {
       const testcase: ReportTestcase = { summary: each, attempts: await readAttempts(job.home, run.run, each.id, names) };
       for (const record of testcase.attempts) {
-        await writeFileQuick(path.join(resultsDir, 'testcases', recordFileName(record)), jsonText(record));
-        missing.push(...(await keepArtifacts(artifactsOf(record), resultsDir, storeDir)));
+        const name = `testcases/${recordFileName(record)}`;
+        await writeFileQuick(path.join(resultsDir, name), jsonText(record));
+        files.add(name);
+        missing.push(...(await keep(artifactsOf(record))));
         places.push({ startedAt: record.startedAt, read: () => readAgain(job, each, record.attempt, names) });
       }
-      for (const attempt of allureTestcase(run, testcase, laneOf(testcase.attempts))) allure.attempt(attempt);
+      for (const attempt of allureTestcase(run, testcase, laneOf(testcase.attempts))) {
+        for (const name of allure.attempt(attempt)) files.add(`allure-results/${name}`);
+      }
       summary.add(testcase);
       beat();
       yield testcase;
     }
   });
-  await allure.run(run);
+  for (const name of await allure.run(run)) files.add(`allure-results/${name}`);
   await writeFileQuick(path.join(resultsDir, 'summary.md'), summary.text());
   const last = await writeEvents(resultsDir, run, places, beat);
   for (const dir of ['.', 'testcases', 'allure-results']) await removeStray(path.join(resultsDir, dir));
+  await writeManifest(resultsDir, run.run, files);
   await writeFileAtomic(path.join(resultsDir, 'run.json'), `${last}\n`);
   return { missing };
 }
@@ -118,20 +129,6 @@ async function keepArtifacts(artifacts: readonly StepArtifact[], resultsDir: str
     else missing.push(artifact.path);
   }
   return missing;
-}
-
-/** A folder that holds the reports of another run (`--results` given twice): its files would mix with ours. Files that are not ours stay. */
-async function removeForeign(resultsDir: string, run: string): Promise<void> {
-  let text: string;
-  try {
-    text = await readFile(path.join(resultsDir, 'run.json'), 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  const before = /"run":"([^"]+)"/u.exec(text)?.[1];
-  if (before === undefined || before === run) return;
-  for (const name of ['testcases', 'allure-results', 'artifacts']) await rm(path.join(resultsDir, name), { recursive: true, force: true });
 }
 
 /** Places in the timeline, from 1: an attempt takes the first lane that is free when it starts. Fed in written order. */

@@ -1,7 +1,18 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -59,6 +70,7 @@ describe('reports of a run', () => {
   test('are all there', () => {
     const names = Object.keys(snapshot(results)).filter((name) => !name.startsWith('allure-results/'));
     expect(names).toEqual([
+      '.onetear-files',
       'artifacts/good.a1/one/local.stdout.txt',
       'ctrf.json',
       'events.ndjson',
@@ -160,12 +172,29 @@ describe('reports of a run', () => {
   test('a folder with the results of another run is taken over, foreign files stay', async () => {
     const dir = path.join(root, 'reused');
     cpSync(results, dir, { recursive: true });
-    writeFileSync(path.join(dir, 'notes.txt'), 'mine');
-    writeFileSync(path.join(dir, 'testcases', 'old.a1.json'), '{}');
-    writeFileSync(path.join(dir, 'run.json'), readFileSync(path.join(dir, 'run.json'), 'utf8').replaceAll(finishedRun.run, 'another-run'));
+    const manifest = path.join(dir, '.onetear-files');
+    const outside = path.join(root, 'outside.txt');
+    const own = ['notes.txt', 'testcases/mine.json', 'testcases/sub/mine.a1.json', 'artifacts/core', 'allure-results/mine-result.json'];
+    for (const file of [...own.map((name) => path.join(dir, name)), outside]) {
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, 'mine');
+    }
+    for (const name of ['testcases/old.a1.json', 'artifacts/old.a1/one/n1.stdout.txt']) {
+      mkdirSync(path.dirname(path.join(dir, name)), { recursive: true });
+      writeFileSync(path.join(dir, name), '{}');
+      appendFileSync(manifest, `${name}\n`);
+    }
+    appendFileSync(manifest, `../outside.txt\n${outside}\n`);
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace(finishedRun.run, 'another-run'));
     await writeReports({ home, storeDir: home.storeDir, run: finishedRun, resultsDir: dir });
     expect(existsSync(path.join(dir, 'testcases', 'old.a1.json'))).toBe(false);
-    expect(readFileSync(path.join(dir, 'notes.txt'), 'utf8')).toBe('mine');
+    expect(existsSync(path.join(dir, 'artifacts', 'old.a1'))).toBe(false);
+    for (const name of own) {
+      expect(readFileSync(path.join(dir, name), 'utf8')).toBe('mine');
+      rmSync(path.join(dir, name));
+    }
+    expect(readFileSync(outside, 'utf8')).toBe('mine');
+    expect(snapshot(dir)).toEqual(snapshot(results));
   });
 
   test('a log that the store has lost is named, and the reports are written', async () => {
