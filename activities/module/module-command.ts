@@ -5,6 +5,8 @@ import type { Command } from '../../dsl/model/command.ts';
 import { jobEnvironment } from '../job-environment.ts';
 import { jobPrelude } from '../nodes/job-prelude.ts';
 import { joinOutputs, type Output, textOutput } from '../nodes/job-output.ts';
+import { type JobSpec, lookAtJob } from '../nodes/job.ts';
+import { isNodeError } from '../nodes/node-error.ts';
 import { runJob } from '../nodes/run-job.ts';
 import { carriesSecrets } from '../secrets/prepare-command.ts';
 import { shellWord } from '../nodes/shell-word.ts';
@@ -21,24 +23,45 @@ import { readModuleAnswer } from './module-result.ts';
 export const moduleCommand: Command<JobContext, Execution> = {
   async execute(context) {
     const found = findModule(context.run.suiteDir, context.command.file ?? '');
-    if ('problem' in found) return { kind: 'not_run', code: 'refused', why: found.problem };
+    if ('problem' in found) {
+      if (!(await mayHaveStarted(context))) return { kind: 'not_run', code: 'refused', why: found.problem };
+      const outcome = await runJob({ ...context.place, begin: 'attach' }, jobOf(context, '', '', ''));
+      return outcome.kind === 'ended' && outcome.how === 'exit' ? withResult(outcome, readResult(outcome.directory)) : outcome;
+    }
     const env = jobEnvironment(context);
     const flags = [...found.flags, '--input-type=module', '--eval', MODULE_HOST];
-    const outcome = await runJob(context.place, {
-      job: context.job,
-      runner: 'sh',
-      script: `exec ${[process.execPath, ...flags].map(shellWord).join(' ')}\n`,
-      // `$j` is the folder of the job: the supervisor's variable.
-      prelude: `export ONETEAR_RESULT="$j/result"\n${jobPrelude(context.job, env, context.command.cwd ?? context.run.suiteDir, {
-        once: carriesSecrets(context.command),
-      })}`,
-      stdin: JSON.stringify({ file: found.path, context: moduleContext(context) }),
-      timeoutMs: context.timeoutMs,
-    });
+    // `$j` is the folder of the job: the supervisor's variable.
+    const prelude = `export ONETEAR_RESULT="$j/result"\n${jobPrelude(context.job, env, context.command.cwd ?? context.run.suiteDir, {
+      once: carriesSecrets(context.command),
+    })}`;
+    const script = `exec ${[process.execPath, ...flags].map(shellWord).join(' ')}\n`;
+    const stdin = JSON.stringify({ file: found.path, context: moduleContext(context) });
+    const outcome = await runJob(context.place, jobOf(context, script, prelude, stdin));
     if (outcome.kind !== 'ended' || outcome.how !== 'exit') return outcome;
     return withResult(outcome, readResult(outcome.directory));
   },
 };
+
+function jobOf({ job, timeoutMs }: JobContext, script: string, prelude: string, stdin: string): JobSpec {
+  return { job, runner: 'sh', script, prelude, stdin, timeoutMs };
+}
+
+/**
+ * Whether an earlier attempt may have started the job. Its file may have changed or gone since, and what ran has run: only the records count.
+ */
+async function mayHaveStarted({ place, job }: JobContext): Promise<boolean> {
+  if (place.begin === 'attach') return true;
+  if (place.attendance.attempt === 1) return false;
+  try {
+    const session = await place.pool.session(place.node, place.identity, place.node.connectWithinMs);
+    const { kind } = (await lookAtJob(session, job)).state;
+    return kind !== 'absent' && kind !== 'prepared';
+  } catch (error) {
+    // Who cannot look must not say that nothing ran.
+    if (isNodeError(error)) return true;
+    throw error;
+  }
+}
 
 /** Names of suite-language §3. The environment is what the command's process really gets. */
 function moduleContext({ scope, command, place }: JobContext): { readonly [name: string]: unknown } {

@@ -116,12 +116,12 @@ export async function runJob(place: JobPlace, spec: JobSpec): Promise<JobOutcome
       if (look.state.kind !== 'running' && look.state.kind !== 'orphan') return await finish(session, place, spec, look);
       lookMs = attendance.stopped() === 'cancel' ? 100 : Math.min(lookMs * 1.5, LOOK_MAX_MS);
     } catch (error) {
+      const mayRun = started || asked !== undefined;
       if (!isNodeError(error, 'NODE_STREAM_LOST')) {
-        if (isNodeError(error)) return unusable(error, place, started, spec.job);
+        if (isNodeError(error)) return unusable(error, place, mayRun, spec.job);
         throw error;
       }
       reported = false;
-      const mayRun = started || asked !== undefined;
       // What runs is worth waiting for as long as it may run.
       const leftMs = mayRun ? Math.max(0, spec.timeoutMs - (performance.now() - openedAt)) : 0;
       try {

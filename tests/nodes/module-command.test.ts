@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -114,5 +114,19 @@ describe('run: module', () => {
     expect(typeScriptFlags('20.20.2')).toBeUndefined();
     expect(typeScriptFlags('22.6.0')).toContain('--experimental-strip-types');
     expect(typeScriptFlags('24.1.0')).not.toContain('--experimental-strip-types');
+  });
+
+  it('finds what an earlier attempt started, although the file has gone since', async () => {
+    const first = attend(1);
+    const body = `appendFileSync('runs', 'x'); await new Promise((resolve) => setTimeout(resolve, 500)); return { stdout: 'done' };`;
+    const working = run(body, { expect: { contains: ['done'] } }, first);
+    await until(() => existsSync(world.path('runs')));
+    first.stop('detach');
+    await working;
+    rmSync(world.path('checks/check.mjs'));
+    const { cmd: _cmd, ...command } = shell('', { run: 'module', file: 'checks/check.mjs', env: { A: 'a' } });
+    const input = commandInput(world, 'm', '', { command, expect: { contains: ['done'] } });
+    expect((await settle(runCommand(world.deps, input, attend(2)))).result).toMatchObject({ verdict: 'passed', tries: 1 });
+    expect(world.read('runs')).toBe('x');
   });
 });
