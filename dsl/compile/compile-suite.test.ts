@@ -306,6 +306,17 @@ describe('names in texts', () => {
     expect(diagnostics[1]!.message).toMatch(/expect\.matches\.0: bad regular expression: .*Unterminated group/);
   });
 
+  it('refuses a condition that can be neither true nor false, and a block behind not', () => {
+    const codes = (expect: object): readonly string[] =>
+      compile({ commands: [command('c', 'echo 1', { expect })], testcases: [testcase('t', [use('c')])] }).diagnostics.map(
+        ({ code, message }) => `${code} ${message}`,
+      );
+    expect(codes({ expr: ['1 + 1'] })[0]).toMatch(/SUITE_EXPRESSION .*must be true or false, and this is a calculation/);
+    expect(codes({ expr: ['stdout'] })[0]).toMatch(/SUITE_EXPRESSION .*this is text/);
+    expect(codes({ not: { expr: 'true' } })[0]).toMatch(/SUITE_MATCHER .*not takes conditions on a value/);
+    expect(codes({ expr: ['json.ok', 'size(stdout) > 0'], not: { eq: 'x' } })).toEqual([]);
+  });
+
   it('keeps the stdout only of steps whose stdout a later text names', () => {
     const list = steps({
       commands: [x, command('y', 'echo ${{ steps.a.stdout }}')],

@@ -6,6 +6,7 @@ import type { ExpressionCode, ExpressionProblem } from '../expression/expression
 import { ExpressionError } from '../expression/cel.ts';
 import { hasMarks, parseTemplate, textsIn } from '../expression/marks.ts';
 import { checkMatcherBlock } from '../expression/check-matcher-block.ts';
+import { conditionProblem } from '../expression/condition-problem.ts';
 import { checkShell, secretName } from '../expression/shell.ts';
 import { checkSql } from '../expression/sql.ts';
 import type { SqlDialect } from '../expression/sql.ts';
@@ -168,7 +169,11 @@ function inspectMatcherTexts(
   for (const [key, value] of Object.entries(block)) {
     if (value === undefined) continue;
     if (key === 'expr')
-      (value as readonly string[]).forEach((text, index) => inspectExpression(text, `${path}.expr[${index}]`, resultNames, to));
+      (value as readonly string[]).forEach((text, index) => {
+        inspectExpression(text, `${path}.expr[${index}]`, resultNames, to);
+        const problem = conditionProblem(text);
+        if (problem) tell(problem, bareExpression(text), `${path}.expr[${index}]`, to);
+      });
     else if (key === 'stderr') inspectMatcherTexts(value as MatcherBlock, `${path}.stderr`, names, resultNames, to);
     else inspectValue(value as Value, `${path}.${key}`, names, to);
   }

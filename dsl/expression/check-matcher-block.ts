@@ -2,7 +2,7 @@ import type { MatcherBlock, ValueCondition } from '../model/matcher.ts';
 import { checkExpression } from './cel.ts';
 import { parseJsonPath } from './json-path.ts';
 import { checkTemplate, hasMarks } from './marks.ts';
-import { isMatcher, matcherEntries } from './value-matcher.ts';
+import { VALUE_MATCHER_KEYS, isMatcher, matcherEntries } from './value-matcher.ts';
 
 /** A mistake in a block. `path` leads to the value: keys and indices. */
 export interface MatcherProblem {
@@ -74,7 +74,50 @@ function checkPart(
     ...Object.entries(block.rows?.any ?? {}).map(([column, condition]): [string[], ValueCondition] => [['rows', 'any', column], condition]),
     ...matcherEntries(block).map(([key, wanted]): [string[], ValueCondition] => [[], { [key]: wanted }]),
   ];
+  for (const key of ['not', 'any', 'all'] as const) {
+    for (const item of key === 'not' ? [block.not] : (block[key] ?? [])) {
+      const strange = item === undefined ? undefined : blockKeyIn(item);
+      if (strange === undefined) continue;
+      problems.push({
+        path: [...at, key],
+        message: `${key} takes conditions on a value, and ${strange} is none`,
+        hint: OPPOSITES[strange] ?? `the keys of a condition are ${VALUE_MATCHER_KEYS.join(', ')}`,
+      });
+    }
+  }
   for (const [path, condition] of conditions) if (condition !== undefined) checkCondition(condition, [...at, ...path], problems);
+}
+
+/** Keys of a block that no value matcher has: as plain maps they would be compared with a text, and never be equal to it. */
+const BLOCK_KEYS = [
+  'exit_code',
+  'contains',
+  'not_contains',
+  'matches',
+  'not_matches',
+  'equals',
+  'empty',
+  'lines',
+  'json',
+  'rows',
+  'status',
+  'stderr',
+  'duration',
+  'all_equal',
+  'expr',
+];
+const OPPOSITES: { readonly [key: string]: string } = {
+  expr: 'write expr: "!(…)"',
+  contains: 'write not_contains',
+  matches: 'write not_matches',
+  not_contains: 'write contains',
+  not_matches: 'write matches',
+  empty: 'write empty: true or empty: false',
+};
+
+function blockKeyIn(condition: ValueCondition): string | undefined {
+  if (typeof condition !== 'object' || condition === null || Array.isArray(condition)) return undefined;
+  return Object.keys(condition).find((key) => BLOCK_KEYS.includes(key));
 }
 
 function checkCondition(condition: ValueCondition, at: readonly (string | number)[], problems: MatcherProblem[]): void {

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Check, MatcherBlock } from '../model/matcher.ts';
 import { parseJsonPath } from './json-path.ts';
-import { checkMatcherBlock, checkMatchers, failureReason, holdingConditions, judgeChecks } from './match.ts';
+import { conditionProblem } from './condition-problem.ts';
+import { checkMatcherBlock, checkMatchers, failureReason } from './match.ts';
 import type { Sample } from './match.ts';
 
 function sample(more: Partial<Sample> = {}): Sample {
@@ -12,8 +13,8 @@ function sample(more: Partial<Sample> = {}): Sample {
 const out = (stdout: string, more: Partial<Sample> = {}): Sample => sample({ stdout, ...more });
 
 function verdict(block: MatcherBlock, given: Sample): Check['ok'] | 'mixed' {
-  const judged = judgeChecks(checkMatchers(block, given, { values: { params: { n: 3 } } }));
-  return judged === 'passed' ? true : judged === 'failed' ? false : 'undecidable';
+  const oks = checkMatchers(block, given, { values: { params: { n: 3 } } }).map(({ ok }) => ok);
+  return oks.includes(false) ? false : oks.includes('undecidable') ? 'undecidable' : true;
 }
 
 const reason = (block: MatcherBlock, given: Sample): string =>
@@ -100,9 +101,9 @@ describe('checkMatchers', () => {
     [{ lt: 0.2 }, sample({ value: 0.1, stdout: '9' }), true],
     [{ expr: ['size(stdout) == 2', 'exit_code == 0 && duration < 2', 'params.n == 3'] }, out('ab'), true],
     [{ expr: ['json.a.b[0].c == 5'] }, out(json), true],
-    [{ expr: ['json.a == 1'] }, out('nope'), false],
-    [{ expr: ['size(stdout)'] }, out('ab'), false],
-    [{ expr: ['nope == 1'] }, out('ab'), false],
+    [{ expr: ['json.a == 1'] }, out('nope'), 'undecidable'],
+    [{ expr: ['size(stdout)'] }, out('ab'), 'undecidable'],
+    [{ expr: ['nope == 1'] }, out('ab'), 'undecidable'],
     [{ expr: ['stderr.contains("x")'] }, sample({ stderr: 'x' }), true],
     [
       { rows: { count: 2, each: { up: true }, any: { n: { gt: 1 }, up: true } } },
@@ -257,15 +258,6 @@ describe('cut output', () => {
   });
 });
 
-describe('holdingConditions', () => {
-  it('gives the written conditions that hold, each text by itself', () => {
-    expect(holdingConditions({ contains: ['a', 'b'] }, out('xb')).map(({ expected }) => expected)).toEqual(['"b"']);
-    expect(holdingConditions({ contains: ['a'] }, sample())).toEqual([]);
-    expect(holdingConditions({ exit_code: 1 }, sample({ exitCode: 1 }))).toHaveLength(1);
-    expect(holdingConditions({ contains: ['a'] }, out('x', { stdoutCut: true }))[0]?.ok).toBe('undecidable');
-  });
-});
-
 describe('failureReason', () => {
   it.each<[MatcherBlock, Sample, string]>([
     [{ contains: ['green'] }, out('the light is red'), 'stdout does not contain "green": "the light is red"'],
@@ -338,5 +330,38 @@ describe('parseJsonPath', () => {
 
   it.each(['', 'a..b', '.a', 'a.', 'a[', 'a[x]', 'a[-1]', 'a]b', 'a[0]b', 'x'.repeat(2_000)])('refuses %j', (text) => {
     expect(parseJsonPath(text)).toBeUndefined();
+  });
+});
+
+describe('expressions that decide nothing', () => {
+  it.each(['1 + 1', 'size(stdout)', 'int(stdout) > 5', 'json.error == 1', 'stdout'])('%s is undecidable', (expression) => {
+    const [check] = checkMatchers({ expr: [expression] }, out('hi'), undefined, { implicitExitCode: false });
+    expect(check?.ok).toBe('undecidable');
+    expect(verdict({ json: { error: 1 } }, out('hi'))).toBe(false);
+  });
+
+  it.each([
+    ['1 + 1', 'a calculation'],
+    ['stdout', 'text'],
+    ['${{ size(stdout) }}', 'a number'],
+    ['stdout.trim()', 'text'],
+    ['[stdout]', 'a list'],
+    ['null', 'null'],
+  ])('%s is found before the run', (expression, kind) => {
+    expect(conditionProblem(expression)?.message).toBe(`a condition must be true or false, and this is ${kind}`);
+  });
+
+  it.each(['true', 'json', 'json.ok', 'stdout == "x"', 'stdout.contains("x")', 'params.n ? true : false', '1 +'])(
+    '%s is left to the run',
+    (expression) => {
+      expect(conditionProblem(expression)).toBeUndefined();
+    },
+  );
+
+  it('refuses conditions of a block behind not', () => {
+    expect(checkMatcherBlock({ not: { expr: 'true' } })).toEqual([
+      { path: ['not'], message: 'not takes conditions on a value, and expr is none', hint: 'write expr: "!(…)"' },
+    ]);
+    expect(checkMatcherBlock({ not: { eq: 'x' }, json: { a: { not: { lines: 3 } } } })).toEqual([]);
   });
 });

@@ -77,20 +77,6 @@ export function checkMatchers(block: MatcherBlock, sample: Sample, scope?: Scope
   return checks;
 }
 
-/** What a list of checks comes to: failed when one is false, undecidable when one is and none is false, passed otherwise. */
-export function judgeChecks(checks: readonly Check[]): 'passed' | 'failed' | 'undecidable' {
-  if (checks.some(({ ok }) => ok === false)) return 'failed';
-  return checks.some(({ ok }) => ok === 'undecidable') ? 'undecidable' : 'passed';
-}
-
-/**
- * For `never`: the written conditions that hold in a sample (`exit_code` only if written), each text of a list by itself,
- * and those that cannot be decided (`ok: 'undecidable'`). Empty = the sample is fine.
- */
-export function holdingConditions(block: MatcherBlock, sample: Sample, scope?: Scope): Check[] {
-  return checkMatchers(block, sample, scope, { implicitExitCode: false }).filter(({ ok }) => ok !== false);
-}
-
 function checkExitCode(wanted: ValueCondition, sample: Sample): Check {
   const expected = describeCondition(wanted);
   if (sample.exitCode === null) return { matcher: 'exit_code', expected, actual: 'none', ok: false };
@@ -199,8 +185,9 @@ function checkExpr(expression: string, sample: Sample, scope: Scope | undefined)
     return { ...common, actual: String(ok), ok };
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    // Too much work decides nothing; every other error means that the condition is not true.
-    return { ...common, actual: error.problem.message.slice(0, 500), ok: error.code === 'limit' ? 'undecidable' : false };
+    // An expression that fails says nothing about the command: not that it holds, and not that it does not hold.
+    const { message, hint } = error.problem;
+    return { ...common, actual: (hint === undefined ? message : `${message}; ${hint}`).slice(0, 500), ok: 'undecidable' };
   }
 }
 
