@@ -2,6 +2,7 @@ import type { NodeResult } from '../dsl/model/result.ts';
 import type { RecoverInput } from '../dsl/model/workflow-io.ts';
 import { type Attendance, cancelled, currentAttendance, stepFailed, withHeartbeat } from './attendance.ts';
 import type { ActivityDeps } from './deps.ts';
+import { storeFailed } from './judge/bounded-store.ts';
 import { judgeTry } from './judge/judge-try.ts';
 import { lookAtJobs, settleJob } from './nodes/job.ts';
 import { jobName } from './nodes/job-name.ts';
@@ -10,6 +11,7 @@ import { nodePool } from './nodes/node-pool.ts';
 import type { NodeSession } from './nodes/node-session.ts';
 import { execute, hostOf, wasCancelled } from './run-types.ts';
 import { prepareCommand } from './secrets/prepare-command.ts';
+import { StoreError } from './store/store-error.ts';
 import { takeSamples } from './take-samples.ts';
 
 /** How many earlier recoveries are looked at: older ones have ended long ago. */
@@ -31,7 +33,14 @@ export function recoverFault(deps: ActivityDeps, input: RecoverInput, attendance
   return withHeartbeat(
     attendance,
     () => undefined,
-    () => recoverOnce(deps, input, attendance),
+    async () => {
+      try {
+        return await recoverOnce(deps, input, attendance);
+      } catch (error) {
+        // An undo is never given up for the sake of its output.
+        throw error instanceof StoreError ? storeFailed(error) : error;
+      }
+    },
   );
 }
 

@@ -3,7 +3,8 @@ import type { RetryPolicy } from '../dsl/model/suite.ts';
 import type { RunCommandInput } from '../dsl/model/workflow-io.ts';
 import { type Attendance, cancelled, currentAttendance, stepFailed, withHeartbeat } from './attendance.ts';
 import type { ActivityDeps } from './deps.ts';
-import { type Judgement, judgeTry, type JudgeRules } from './judge/judge-try.ts';
+import { boundedStore } from './judge/bounded-store.ts';
+import { blank, type Judgement, judgeTry, type JudgeRules } from './judge/judge-try.ts';
 import { type JobLook, lookAtJobs, readJobText, settleJob } from './nodes/job.ts';
 import { jobName } from './nodes/job-name.ts';
 import { isNodeError } from './nodes/node-error.ts';
@@ -54,7 +55,12 @@ async function runTry(
     timeoutMs: input.timeoutMs,
     scope: input.scope,
   });
-  const judgement = await judgeTry(execution, rulesOf(deps, input, prepared.masker), { tries: number, earlierTries });
+  const tries = { tries: number, earlierTries };
+  const known = { ...blank(input.node.name, tries), exitCode: execution.kind === 'ended' ? execution.exitCode : null };
+  // Every settled try took an attempt that was no failure of the store.
+  const judgement = await boundedStore(attendance.attempt - (number - 1), known, () =>
+    judgeTry(execution, rulesOf(deps, input, prepared.masker), tries),
+  );
   const { result } = judgement;
   if (result.verdict === 'passed') return result;
   if (wasCancelled(execution)) throw cancelled(result);

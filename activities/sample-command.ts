@@ -2,6 +2,8 @@ import type { NodeResult } from '../dsl/model/result.ts';
 import type { SampleInput } from '../dsl/model/workflow-io.ts';
 import { type Attendance, currentAttendance, stepFailed, withHeartbeat } from './attendance.ts';
 import type { ActivityDeps } from './deps.ts';
+import { boundedStore } from './judge/bounded-store.ts';
+import { blank } from './judge/judge-try.ts';
 import { jobName } from './nodes/job-name.ts';
 import { type SeriesProgress, takeSamples } from './take-samples.ts';
 
@@ -27,7 +29,10 @@ export async function sampleCommand(deps: ActivityDeps, input: SampleInput, atte
     onProgress: (now: SeriesProgress) => void (progress = now),
   };
   const details = (): unknown => (progress === undefined ? undefined : { prefix, ...progress });
-  const result = await withHeartbeat(attendance, details, () => takeSamples(deps, series, attendance));
+  const known = blank(input.node.name, { tries: 0, earlierTries: [] });
+  const result = await withHeartbeat(attendance, details, () =>
+    boundedStore(attendance.attempt, known, () => takeSamples(deps, series, attendance)),
+  );
   if (result.verdict === 'passed') return result;
   throw stepFailed(result, 'never');
 }

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { storing } from './store-error.ts';
+
 /** Takes the pieces of one blob in order. */
 export interface BlobWriter {
   write(piece: Buffer): Promise<void>;
@@ -21,9 +23,18 @@ export function blobPath(storeDir: string, reference: string): string {
 
 /**
  * Starts a blob. It is written beside the store and renamed into place under the hash of its bytes, so a blob is whole or not there,
- * and two writers of the same bytes do no harm.
+ * and two writers of the same bytes do no harm. All of it throws a StoreError when the file system does not let us.
  */
 export async function createBlob(storeDir: string): Promise<BlobWriter> {
+  const blob = await storing(() => openBlob(storeDir));
+  return {
+    write: (piece) => storing(() => blob.write(piece)),
+    finish: () => storing(() => blob.finish()),
+    discard: () => storing(() => blob.discard()),
+  };
+}
+
+async function openBlob(storeDir: string): Promise<BlobWriter> {
   const partial = join(storeDir, 'partial');
   await mkdir(partial, { recursive: true, mode: 0o700 });
   const path = join(partial, randomBytes(12).toString('hex'));

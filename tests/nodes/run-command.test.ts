@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -374,5 +374,32 @@ describe('attempts', () => {
     expect(await forgetRun(world.deps, world.run, [LOCAL])).toEqual([]);
     expect(existsSync(world.jobs)).toBe(false);
     expect(await forgetRun(world.deps, '../x', [LOCAL])).toMatchObject([{ node: 'n1' }]);
+  });
+});
+
+describe('a store that cannot be written', () => {
+  const cmd = 'echo x >>runs; seq 1 5000; echo bad >&2; exit 3';
+  const expectations = { expect: { exit_code: 3 } };
+
+  it('is a named failure of the attempt, and in the end of the step; the command runs once', async () => {
+    writeFileSync(world.deps.storeDir, 'no folder');
+    for (const attempt of [1, 9]) {
+      const { failure } = await settle(runCommand(world.deps, commandInput(world, 'c', cmd, expectations), attend(attempt)));
+      expect(failure).toMatchObject({ type: 'STORE_FAILED', retryable: true });
+    }
+    const last = await settle(runCommand(world.deps, commandInput(world, 'c', cmd, expectations), attend(10)));
+    expect(last.failure).toMatchObject({ type: 'StepFailed', retryable: false });
+    expect(last.result).toMatchObject({ verdict: 'broken', exitCode: 3 });
+    expect(last.result?.reason).toMatch(/^cannot store the output: E(NOTDIR|EXIST)/);
+    expect(world.read('runs')).toBe('x\n');
+  });
+
+  it('does not stand in the way once it can be written again', async () => {
+    writeFileSync(world.deps.storeDir, 'no folder');
+    await settle(runCommand(world.deps, commandInput(world, 'c', cmd, expectations), attend()));
+    rmSync(world.deps.storeDir);
+    const { result } = await settle(runCommand(world.deps, commandInput(world, 'c', cmd, expectations), attend(2)));
+    expect(result).toMatchObject({ verdict: 'passed', tries: 1 });
+    expect(world.read('runs')).toBe('x\n');
   });
 });
