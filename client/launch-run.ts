@@ -1,12 +1,16 @@
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { removeRunSecrets, writeRunSecrets } from '../activities/store/run-secrets-file.ts';
 import { writeRunRecord } from '../activities/store/run-store.ts';
 import type { Plan } from '../dsl/model/plan.ts';
 import type { RunInfo } from '../dsl/model/workflow-io.ts';
+import { EXIT } from '../report/exit-code.ts';
+import { CliError } from './cli/cli-error.ts';
 import type { CliIo } from './cli/io.ts';
 import type { SuiteOptions } from './cli/options.ts';
 import type { TailedWorkflow } from './follow/history-tail.ts';
+import { isServerAway } from './follow/server-link.ts';
 import { homeOf } from './home.ts';
 import type { LoadedPlan } from './load-plan.ts';
 import type { OpenServer } from './open-server.ts';
@@ -34,6 +38,7 @@ export interface LaunchedRun {
 /**
  * Writes the record, then starts the workflow: a run that exists can always be found by `runs`. Dies between the two:
  * a record without a workflow stays, and `watch` says so; the secrets file is swept by a worker of this host. When the server refuses, the record is taken back.
+ * When nobody can know whether the server took it, the record stays and CLI_START_UNKNOWN is thrown.
  */
 export async function launchRun(
   { run, file, loaded, options, server, secrets, keepRequest = true }: RunToLaunch,
@@ -64,8 +69,35 @@ export async function launchRun(
     }
     return { info, root: await startSuiteWorkflow(server, info, plan), startedAt };
   } catch (error) {
+    // The server may have taken the start, and only the answer was lost: what runs must be found by `runs`, and needs its secrets.
+    if (isServerAway(error)) {
+      const root = await findStarted(server, suiteWorkflowId(info.slug, run), run, error);
+      if (root !== undefined) return { info, root, startedAt };
+    }
     removeRunSecrets(home, run);
     rmSync(runDir, { recursive: true, force: true });
     throw error;
+  }
+}
+
+const LOOK_DEADLINE_MS = 10_000;
+
+/** The workflow whose start was not answered; `undefined` when the server does not have it. Throws CLI_START_UNKNOWN when it does not say. */
+async function findStarted(
+  { connection, client }: OpenServer,
+  workflowId: string,
+  run: string,
+  cause: unknown,
+): Promise<TailedWorkflow | undefined> {
+  try {
+    const { runId } = await connection.withDeadline(Date.now() + LOOK_DEADLINE_MS, () => client.workflow.getHandle(workflowId).describe());
+    return { workflowId, runId };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    const message = `the server did not answer when the run ${run} was started: it may run`;
+    throw new CliError('CLI_START_UNKNOWN', EXIT.unreachable, message, {
+      hint: `When the server is back, see what became of it: onetear watch ${run}`,
+      cause,
+    });
   }
 }
