@@ -1,5 +1,6 @@
 import { Client } from '@temporalio/client';
 import type { LoadedDataConverter } from '@temporalio/common';
+import { secureHome } from '../activities/store/secure-home.ts';
 import { dataConverterFor } from '../worker/data-converter.ts';
 import { readEncryption } from '../worker/encryption-keys.ts';
 import { isRunning } from '../worker/process-identity.ts';
@@ -33,7 +34,9 @@ export interface ServerChoice extends ConnectionOptions {
 /** The server of these options: a cluster when one is named, else our own, started if need be. Throws what `connect` throws. */
 export async function openServer(choice: ServerChoice, io: CliIo, onProgress: (text: string) => void): Promise<OpenServer> {
   const dataConverter = dataConverterFor(readEncryption(io.env), 'client');
-  const { connection, endpoint } = await connect({ ...choice, home: homeOf(io).home, env: { ...io.env }, onProgress });
+  const { home } = homeOf(io);
+  secureHome(home);
+  const { connection, endpoint } = await connect({ ...choice, home, env: { ...io.env }, onProgress });
   const client = new Client({ connection, namespace: endpoint.namespace, dataConverter });
   return {
     connection,

@@ -2,6 +2,7 @@ import { Client } from '@temporalio/client';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import type { NativeConnection } from '@temporalio/worker';
 import type { ActivityDeps } from '../activities/deps.ts';
+import { secureHome } from '../activities/store/secure-home.ts';
 import { sweepSecrets } from '../activities/secrets/sweep-secrets.ts';
 import { answers } from './answers.ts';
 import type { BuildInfo } from './build-info.ts';
@@ -32,6 +33,7 @@ export async function runWorker(config: WorkerConfig, onPolling: () => void = ()
   const workflowBundle = readWorkflowBundle(encryption);
   installRuntime();
 
+  secureHome(config.home);
   const stop = stopRequest();
   const settings = connectionSettings(config, process.env);
   report(config, build, encryption, 'connecting');

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { secureHome } from '../../activities/store/secure-home.ts';
 import { answers } from '../../worker/answers.ts';
 import { programDir, readBuildInfo } from '../../worker/build-info.ts';
 import { isRunning, signalProcess } from '../../worker/process-identity.ts';
@@ -128,7 +129,7 @@ async function isReady(state: KeeperState, wantsWorker: boolean): Promise<boolea
 }
 
 async function startKeeper(config: KeeperConfig, files: KeeperFiles, env: NodeJS.ProcessEnv): Promise<SupervisedProcess> {
-  mkdirSync(config.home, { recursive: true });
+  secureHome(config.home);
   return startDetached({
     command: process.execPath,
     args: ['--enable-source-maps', path.join(programDir(), 'client', 'processes', 'keeper-main.js'), ...keeperArguments(config)],
