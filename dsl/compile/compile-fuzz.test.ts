@@ -15,7 +15,7 @@ import {
   testcase,
   use,
 } from '../../tests/goldens/suite-builder.ts';
-import { readySteps, stepGraph } from '../expand/step-graph.ts';
+import { stepGraph } from '../expand/step-graph.ts';
 import type { StepProgress } from '../expand/step-graph.ts';
 import type { PlannedStep } from '../model/plan.ts';
 import type { StepDefinition, Suite } from '../model/suite.ts';
@@ -185,7 +185,16 @@ describe('compileSuite', () => {
 function walkThrough(steps: readonly PlannedStep[]): void {
   const graph = stepGraph(steps);
   const progress = new Map<string, StepProgress>();
-  for (let ready = readySteps(graph, progress); ready.length > 0; ready = readySteps(graph, progress)) {
+  const readySteps = (): readonly PlannedStep[] =>
+    graph.steps.filter(
+      (step) =>
+        !progress.has(step.id) &&
+        step.needs.every(({ step: needed, moment }) => {
+          const known = progress.get(needed);
+          return known && (moment !== 'recovered' || !known.moments?.has('started') || known.moments.has('recovered'));
+        }),
+    );
+  for (let ready = readySteps(); ready.length > 0; ready = readySteps()) {
     for (const each of ready) {
       const recovers = each.kind === 'recover' ? progress.get(each.step) : undefined;
       progress.set(each.id, {

@@ -3,7 +3,7 @@ import { chaos, command, inline, parallel, suite, testcase, use } from '../../te
 import { compileSuite } from '../compile/compile-suite.ts';
 import type { StepDefinition } from '../model/suite.ts';
 import type { Verdict } from '../model/verdict.ts';
-import { joinVerdict, readySteps, stepGraph, stepStatus } from './step-graph.ts';
+import { joinVerdict, stepGraph, stepStatus } from './step-graph.ts';
 import type { StepProgress } from './step-graph.ts';
 
 function graphOf(steps: readonly StepDefinition[]) {
@@ -24,43 +24,6 @@ function progress(states: { [id: string]: Verdict | 'running' | StepProgress }):
 }
 
 const x = (id: string, more = {}) => use('x', { id, ...more });
-
-describe('readySteps', () => {
-  const ids = (graph: ReturnType<typeof graphOf>, states: Parameters<typeof progress>[0]) =>
-    readySteps(graph, progress(states)).map((step) => step.id);
-
-  it('starts what needs nothing, then what is settled, whatever the verdicts', () => {
-    const graph = graphOf([x('a'), x('b', { needs: [] }), x('c', { needs: ['a', 'b'] })]);
-    expect(ids(graph, {})).toEqual(['a', 'b']);
-    expect(ids(graph, { a: 'passed', b: 'running' })).toEqual([]);
-    expect(ids(graph, { a: 'failed', b: 'skipped' })).toEqual(['c']);
-    expect(ids(graph, { a: 'failed', b: 'skipped', c: 'skipped' })).toEqual([]);
-  });
-
-  it('waits for moments of a fault while it runs, and for its recovery after it has finished', () => {
-    const graph = graphOf([
-      use('cut', { id: 'cut' }),
-      x('during', { needs: ['cut.started'] }),
-      { ...x('back'), kind: 'recover', step: 'cut', needs: ['cut'] },
-      x('after', { needs: ['cut.recovered'] }),
-    ]);
-    const moments = (...list: ('started' | 'verified' | 'recovered')[]) => new Set(list);
-    expect(ids(graph, { cut: 'running' })).toEqual([]);
-    expect(ids(graph, { cut: { state: 'running', moments: moments('started', 'verified') } })).toEqual(['during']);
-    expect(
-      ids(graph, { during: 'passed', cut: { state: 'finished', verdict: 'passed', moments: moments('started', 'verified') } }),
-    ).toEqual(['back']);
-    expect(
-      ids(graph, {
-        during: 'passed',
-        back: 'running',
-        cut: { state: 'finished', verdict: 'passed', moments: moments('started', 'verified', 'recovered') },
-      }),
-    ).toEqual(['after']);
-    // Never injected: nothing to wait for.
-    expect(ids(graph, { during: 'skipped', back: 'skipped', cut: 'skipped' })).toEqual(['after']);
-  });
-});
 
 describe('stepStatus', () => {
   it('looks at all steps before, not only at the needed ones', () => {
@@ -93,6 +56,16 @@ describe('stepStatus', () => {
     const graph = graphOf(Array.from({ length: 500 }, (_, index) => x(`s${index}`)));
     expect(graph.ancestors('s499')).toHaveLength(499);
     expect(graph.ancestors('s499')[0]).toBe('s0');
+  });
+});
+
+describe('a moment of a fault', () => {
+  it('that never came keeps a step from running; started means a verified effect', () => {
+    const graph = graphOf([use('cut', { id: 'cut' }), x('during', { needs: ['cut.started'] })]);
+    const during = (moments: readonly ('started' | 'verified')[]) =>
+      stepStatus(graph, 'during', progress({ cut: { state: 'finished', verdict: 'skipped', moments: new Set(moments) } }));
+    expect(during(['started']).blockedBy).toBe('"cut.started" never came');
+    expect(during(['started', 'verified'])).toEqual({ success: true, failure: false });
   });
 });
 

@@ -3,7 +3,7 @@ import { isBad } from '../model/verdict.ts';
 import type { Verdict } from '../model/verdict.ts';
 
 /**
- * The order of steps (suite-language §8) as pure functions: which steps may be decided now, and what `success()` and `failure()` are for each.
+ * The order of steps (suite-language §8) as pure functions: what `success()` and `failure()` are for each.
  * The workflow keeps the progress and does the waiting.
  */
 export interface StepGraph {
@@ -62,25 +62,9 @@ export function stepGraph(steps: readonly PlannedStep[]): StepGraph {
   return { steps, byId, ancestors };
 }
 
-/** Steps that wait, and all of whose needs are settled: they can be started or skipped now. Written order. */
-export function readySteps(graph: StepGraph, progress: Progress): readonly PlannedStep[] {
-  return graph.steps.filter((step) => !progress.has(step.id) && step.needs.every((need) => needSettled(need, progress)));
-}
-
-/** A need is settled when its moment has come, or can come no more because the step is over. */
-export function needSettled(need: Need, progress: Progress): boolean {
-  const known = progress.get(need.step);
-  if (!known) return false;
-  if (known.state === 'finished' && !awaitsRecovery(need, known)) return true;
-  return need.moment !== 'finished' && (known.moments?.has(need.moment) ?? false);
-}
-
-/**
- * A chaos without `duration` (or in the background) is finished while its fault is in effect: its `recovered` may still come,
- * but only if it was injected at all.
- */
-function awaitsRecovery(need: Need, known: StepProgress): boolean {
-  return need.moment === 'recovered' && (known.moments?.has('started') ?? false);
+/** The moment a need waits for: `a.started` of a fault means that its effect is verified. */
+export function momentOf(need: Need): Need['moment'] {
+  return need.moment === 'started' ? 'verified' : need.moment;
 }
 
 /**
@@ -94,9 +78,10 @@ export function stepStatus(graph: StepGraph, id: string, progress: Progress): St
   if (failed !== undefined) {
     return { success: false, failure: true, blockedBy: `after "${failed}", which ${phrase(progress.get(failed)?.verdict as Verdict)}` };
   }
-  const missed = graph.byId
-    .get(id)
-    ?.needs.find((need) => need.moment !== 'finished' && !progress.get(need.step)?.moments?.has(need.moment));
+  const missed = graph.byId.get(id)?.needs.find((need) => {
+    const moment = momentOf(need);
+    return moment !== 'finished' && !progress.get(need.step)?.moments?.has(moment);
+  });
   if (missed && progress.get(missed.step)?.state === 'finished') {
     return { success: false, failure: false, blockedBy: `"${missed.step}.${missed.moment}" never came` };
   }

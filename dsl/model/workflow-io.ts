@@ -76,6 +76,8 @@ export interface ShardResult {
   /** A testcase ended badly and `fail_fast` is set: later shards start nothing. */
   readonly stopped: boolean;
   readonly journal: readonly JournalEntry[];
+  /** Message of a mistake of ours met beside the testcases: the run ends with exit 3, after its reports. */
+  readonly bug?: string;
 }
 
 /** Node name → incarnation last seen in history. */

@@ -12,7 +12,7 @@ import { nodePool } from '../../activities/nodes/node-pool.ts';
 import type { Plan } from '../../dsl/model/plan.ts';
 import type { SuiteResult } from '../../dsl/model/result.ts';
 import { WORKFLOW } from '../../dsl/model/workflow-io.ts';
-import type { RunInfo } from '../../dsl/model/workflow-io.ts';
+import type { Activities, RunInfo } from '../../dsl/model/workflow-io.ts';
 import { suiteWorkflowId } from '../../workflows/base/ids.ts';
 import { dataConverter } from '../../worker/data-converter.ts';
 import type { TestServer } from './temporal-server.ts';
@@ -72,8 +72,14 @@ export function silenceRuntime(): void {
   });
 }
 
-/** `maxCachedWorkflows` 0 makes every workflow task a replay from the first event. */
-export async function startEngine({ maxCachedWorkflows = 100 } = {}): Promise<Engine> {
+export interface EngineOptions {
+  /** 0 makes every workflow task a replay from the first event. */
+  readonly maxCachedWorkflows?: number;
+  /** Puts failures of our own in front of the real activities. */
+  readonly wrap?: (activities: Activities) => Partial<Activities>;
+}
+
+export async function startEngine({ maxCachedWorkflows = 100, wrap }: EngineOptions = {}): Promise<Engine> {
   silenceRuntime();
   const dir = mkdtempSync(join(tmpdir(), 'onetear-engine-'));
   const [server, code] = await Promise.all([startTemporalServer(), workflowBundle()]);
@@ -88,11 +94,12 @@ export async function startEngine({ maxCachedWorkflows = 100 } = {}): Promise<En
     nodes: { shell: ['/bin/sh'], jobRoot: dir },
     client: new Client({ connection, dataConverter }),
   } as ActivityDeps;
+  const real = createActivities(deps);
   const common = {
     connection,
     identity: 'test worker',
     dataConverter,
-    activities: { ...createActivities(deps) },
+    activities: { ...real, ...wrap?.(real) },
     shutdownForceTime: 5_000,
     maxHeartbeatThrottleInterval: 500,
     defaultHeartbeatThrottleInterval: 500,

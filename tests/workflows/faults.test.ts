@@ -1,10 +1,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SuiteResult } from '../../dsl/model/result.ts';
 import { SIGNAL } from '../../dsl/model/workflow-io.ts';
 import type { Engine } from '../support/engine.ts';
 import { startEngine } from '../support/engine.ts';
-import { chaos, hooks, inject, localNode, other, plan, run, testcase } from '../support/plans.ts';
+import { chaos, HERE, hooks, inject, localNode, other, plan, run, testcase } from '../support/plans.ts';
 import { until } from '../support/temporal-server.ts';
 
 let engine: Engine;
@@ -19,6 +20,12 @@ const log = (file: string, text: string): string => `echo ${text} >> "$WORK/${fi
 const exists = (name: string): boolean => existsSync(engine.file(name));
 const status = async (handle: { describe(): Promise<{ status: { name: string } }> }): Promise<string> =>
   (await handle.describe()).status.name;
+
+/** Looks more often than `until`: what follows must come within half a second. */
+async function untilQuick(holds: () => boolean): Promise<void> {
+  for (let left = 2_000; left > 0 && !holds(); left--) await sleep(5);
+  expect(holds()).toBe(true);
+}
 
 describe('a fault', () => {
   it('holds its duration, is undone, and then the next step runs', async () => {
@@ -86,15 +93,19 @@ describe('a fault', () => {
   });
 
   it('gives moments that other steps need', async () => {
-    const background = chaos('cut', log('moments', 'injected'), log('moments', 'undone'), { durationMs: 600, background: true });
+    const background = chaos('cut', log('moments', 'injected'), log('moments', 'undone'), {
+      durationMs: 600,
+      background: true,
+      verify: { cmd: `sleep 0.7; ${log('moments', 'verified')}`, withinMs: 5_000, everyMs: 100, match: {} },
+    });
     const { result } = await engine.run(
       plan({
         chaos: [background, chaos('never-undone', 'true', 'true')],
         testcases: [
           testcase('t', [
             inject('cut', { needs: [] }),
-            run('during', log('moments', 'during'), { needs: ['cut.verified'] }),
-            run('beside', 'true', { needs: ['cut.started'] }),
+            run('during', log('moments', 'during'), { needs: ['beside', 'cut.verified'] }),
+            run('beside', log('beside', '$(tail -n 1 "$WORK/moments")'), { needs: ['cut.started'] }),
             run('later', log('moments', 'later'), { needs: ['cut.recovered'] }),
           ]),
           testcase('hopeless', [inject('never-undone', { needs: [] }), run('waits', 'true', { needs: ['never-undone.recovered'] })]),
@@ -102,7 +113,8 @@ describe('a fault', () => {
       }),
     );
     expect(verdicts(result)).toEqual({ t: 'passed', hopeless: 'passed' });
-    expect(engine.read('moments')).toBe('injected\nduring\nundone\nlater\n');
+    expect(engine.read('moments')).toBe('injected\nverified\nduring\nundone\nlater\n');
+    expect(engine.read('beside')).toBe('verified\n');
   });
 
   it('acts on all its nodes, with the values of the injection', async () => {
@@ -191,8 +203,33 @@ describe('a stop', () => {
     );
     await started.handle.cancel();
     const result = await started.result();
-    expect(result).toMatchObject({ verdict: 'skipped', cancelled: true });
+    expect(result).toMatchObject({ verdict: 'broken', cancelled: true });
+    expect(verdicts(result)).toEqual({ a: 'skipped' });
     expect(exists('too-late')).toBe(false);
+  });
+
+  it('by the timeout of the suite in its before hook or requires: nothing was tested, which is not green', async () => {
+    const slow = { timeoutMs: 500, testcases: [testcase('a', [run('x', 'true')])] };
+    for (const parts of [
+      { ...slow, hooks: hooks({ before: ['sleep 30'] }) },
+      { ...slow, requires: [{ cmd: 'sleep 30', msg: 'never met', location: HERE }] },
+    ] as const) {
+      const { result } = await engine.run(plan(parts));
+      expect(result).toMatchObject({ verdict: 'broken', cancelled: false, counts: { skipped: 1 } });
+    }
+  });
+
+  it('while a before hook of a chaos ends well: nothing is injected, nothing held', async () => {
+    const late = chaos('late', 'touch "$WORK/injected-late"', 'true', {
+      durationMs: 60_000,
+      hooks: hooks({ before: ['touch "$WORK/hook"; sleep 0.4'] }),
+    });
+    const started = await engine.start(plan({ chaos: [late], testcases: [testcase('t', [inject('late')])] }));
+    await untilQuick(() => exists('hook'));
+    await started.testcase('t').signal(SIGNAL.cancelTestcase, { reason: 'not wanted' });
+    const result = await started.result(20_000);
+    expect(result.testcases[0]).toMatchObject({ verdict: 'broken', reason: 'not wanted' });
+    expect(exists('injected-late')).toBe(false);
   });
 
   it('by a signal to one testcase: the others go on', async () => {

@@ -9,11 +9,16 @@ export function engineBug(error: unknown): ApplicationFailure {
   const known = findEngineBug(error);
   if (known) return known;
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return engineBugWith(`engine bug: ${message}`, error);
+}
+
+/** The failure with a message that is made already. */
+export function engineBugWith(message: string, cause?: unknown): ApplicationFailure {
   return ApplicationFailure.create({
-    message: `engine bug: ${message}`,
+    message,
     type: FAILURE.engineBug,
     nonRetryable: true,
-    ...(error instanceof Error && { cause: error }),
+    ...(cause instanceof Error && { cause }),
   });
 }
 

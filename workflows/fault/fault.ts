@@ -96,7 +96,7 @@ async function injectAndHold(context: FaultContext): Promise<readonly FaultTarge
   const startedAt = Date.now();
   const work = new CancellationScope();
   void release.promise.then(() => work.cancel());
-  const results = await work.run(() => Promise.all(input.targets.map((target) => injectOn(context, target))));
+  const results = await injectOnAll(context, work);
   // Nothing but a refusal before the start (tries 0) is sure not to have happened.
   const tried = input.targets.filter((_, index) => (results[index] as NodeResult).tries > 0);
   if (tried.length > 0) note(context, 'injected', tried);
@@ -112,6 +112,26 @@ async function injectAndHold(context: FaultContext): Promise<readonly FaultTarge
   if (input.durationMs === undefined) await release.promise;
   else await hold(context, input.durationMs);
   return tried;
+}
+
+/** If one rejects (a bug of ours) the others are cancelled and waited for: nothing may still be injected while it is undone. */
+async function injectOnAll(context: FaultContext, work: CancellationScope): Promise<NodeResult[]> {
+  const settled = await work.run(() =>
+    Promise.allSettled(
+      context.input.targets.map(async (target) => {
+        try {
+          return await injectOn(context, target);
+        } catch (error) {
+          work.cancel();
+          throw error;
+        }
+      }),
+    ),
+  );
+  return settled.map((each) => {
+    if (each.status === 'rejected') throw each.reason;
+    return each.value;
+  });
 }
 
 async function hold(context: FaultContext, durationMs: number): Promise<void> {

@@ -9,8 +9,11 @@ const BATCH = 50;
 /** Has the records of closed testcase attempts written while others run: one call in flight, what gathers meanwhile goes next. */
 export interface Finalizer {
   add(closed: Closed): void;
-  /** Resolves when all records are written; rejects with the failure of a call. */
-  drained(): Promise<void>;
+  /**
+   * Resolves when every record is written or given up, with the error of the first call that failed. It does not reject: a lost record
+   * must not keep the rest of the run's end from happening.
+   */
+  drained(): Promise<unknown>;
 }
 
 export function createFinalizer(run: RunInfo): Finalizer {
@@ -38,7 +41,7 @@ export function createFinalizer(run: RunInfo): Finalizer {
     },
     async drained() {
       for (let call = current; call; call = current) await call;
-      if (failure) throw failure.error;
+      return failure?.error;
     },
   };
 }

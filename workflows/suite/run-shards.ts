@@ -3,7 +3,7 @@ import type { Cell } from '../../dsl/model/plan.ts';
 import type { OwedFault, TestcaseSummary } from '../../dsl/model/result.ts';
 import { SIGNAL, WORKFLOW } from '../../dsl/model/workflow-io.ts';
 import type { ShardInput, ShardResult } from '../../dsl/model/workflow-io.ts';
-import { failureLine } from '../base/engine-bug.ts';
+import { engineBugWith, failureLine } from '../base/engine-bug.ts';
 import { shardWorkflowId } from '../base/ids.ts';
 import { childAttributes } from '../base/search-attributes.ts';
 import type { CellsContext, CellsOutcome } from './run-cells.ts';
@@ -75,7 +75,7 @@ async function runShard(
       }
     });
     const result = await handle.result();
-    return { ...result, bugs: [] };
+    return { ...result, bugs: result.bug === undefined ? [] : [engineBugWith(result.bug)] };
   } catch (error) {
     if (isCancellation(error)) return runCells({ ...context, progress: SILENT }, cells, earlier);
     return { testcases: cells.map((cell) => lostCell(cell, failureLine(error))), owed: [], stopped: true, bugs: [error] };

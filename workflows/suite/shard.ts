@@ -53,10 +53,16 @@ export async function shard(input: ShardInput): Promise<ShardResult> {
         plan.cells,
         { stopped: input.stopped, ended: input.ended ?? {} },
       );
-      await finalizer.drained();
-      const [bug] = outcome.bugs;
-      if (bug !== undefined) throw bug;
-      return { testcases: outcome.testcases, owed: outcome.owed, stopped: outcome.stopped, journal: journal.take() };
+      const lost = await finalizer.drained();
+      const [bug] = lost === undefined ? outcome.bugs : [...outcome.bugs, lost];
+      return {
+        testcases: outcome.testcases,
+        owed: outcome.owed,
+        stopped: outcome.stopped,
+        journal: journal.take(),
+        // Not thrown: what its testcases came to, and the recovery they owe, must reach the suite all the same.
+        ...(bug !== undefined && { bug: engineBug(bug).message }),
+      };
     } catch (error) {
       throw engineBug(error);
     }

@@ -63,6 +63,9 @@ async function runSuite(input: SuiteInput, root: CancellationScope): Promise<Sui
     if (before) broken = `suite ${hookReason('before', before)}`;
   }
 
+  // What it was to do before the testcases was cut off: not a run in which nothing applied.
+  if (stage.stopped.settled && skipped === undefined) hookVerdict = 'broken';
+
   const context: CellsContext = {
     run,
     plan,
@@ -99,14 +102,14 @@ async function runSuite(input: SuiteInput, root: CancellationScope): Promise<Sui
     finishedAt: Date.now(),
   };
   if (run.searchAttributes) upsertSearchAttributes([verdictAttribute(verdict)]);
-  await finalizer.drained();
+  const lost = await finalizer.drained();
   const { workflowId, runId } = workflowInfo();
   await finalizeRun(
     { run, suiteWorkflow: { workflowId, runId }, nodes: plan.context.nodes, result, journal: stage.journal.take() },
     run.queues.host,
   );
   // Only now: the reports of what could be found out are written.
-  const [bug] = outcome.bugs;
+  const [bug] = lost === undefined ? outcome.bugs : [...outcome.bugs, lost];
   if (bug !== undefined) throw findEngineBug(bug) ?? bug;
   return { ...result, journal: stage.journal.take() };
 }

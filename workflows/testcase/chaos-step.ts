@@ -1,3 +1,4 @@
+import { patched } from '@temporalio/workflow';
 import { chaosSpec } from '../../dsl/expand/chaos-spec.ts';
 import { formatDuration } from '../../dsl/expression/duration.ts';
 import type { ChaosSpec, PlannedStep } from '../../dsl/model/plan.ts';
@@ -20,8 +21,9 @@ type ChaosStep = Extract<PlannedStep, { kind: 'chaos' }>;
 /**
  * A chaos step as its testcase sees it: it starts the `fault` workflow, which injects and undoes by itself, and waits for what it tells.
  * Finished when the effect is verified; with `duration` and without `background` when the fault is undone.
+ * `runsAfterStop`: the step was begun in answer to a stop (`always()`), so that the stop does not cut it off.
  */
-export async function runChaosStep(stage: TestcaseStage, label: StepLabel, step: ChaosStep): Promise<StepOutcome> {
+export async function runChaosStep(stage: TestcaseStage, label: StepLabel, step: ChaosStep, runsAfterStop: boolean): Promise<StepOutcome> {
   let startedAt = Date.now();
   let spec: ChaosSpec;
   let input: FaultInput;
@@ -37,13 +39,14 @@ export async function runChaosStep(stage: TestcaseStage, label: StepLabel, step:
   }
   const nodes = input.targets.map((target) => target.node.name);
   noteStarted(stage, label, nodes, startedAt);
-  const body = await runHooks(stage, label, spec.hooks, () => injectAndHold(stage, spec, input));
+  const body = await runHooks(stage, label, spec.hooks, () => injectAndHold(stage, spec, input, runsAfterStop));
   return noteFinished(stage, label, nodes, startedAt, body);
 }
 
-async function injectAndHold(stage: TestcaseStage, spec: ChaosSpec, input: FaultInput): Promise<BodyOutcome> {
-  // A step that runs in answer to a stop (`always()`) is not cut off by it.
-  const stop = stage.stopped.settled ? undefined : stage.stopped.promise;
+async function injectAndHold(stage: TestcaseStage, spec: ChaosSpec, input: FaultInput, runsAfterStop: boolean): Promise<BodyOutcome> {
+  // The stop may have come during a `before` hook that ended well all the same. Histories of older workers injected then.
+  if (stage.stopped.settled && !runsAfterStop && patched('no-fault-after-stop')) return bodyWithoutRun('broken', cancelReason(stage));
+  const stop = runsAfterStop || stage.stopped.settled ? undefined : stage.stopped.promise;
   const fault = await stage.cleanup.run(() =>
     startFault(input, (early) => {
       stage.faultSignals.set(input.id, early);

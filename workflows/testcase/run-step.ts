@@ -13,8 +13,8 @@ import { releaseFault } from './live-fault.ts';
 import type { TestcaseStage } from './testcase-stage.ts';
 import { waitFor } from './wait-step.ts';
 
-/** Runs one step whose turn it is, to its end. Rejects only with a bug of ours. */
-export function runStep(stage: TestcaseStage, step: PlannedStep): Promise<StepOutcome> {
+/** Runs one step whose turn it is, to its end; `runsAfterStop` = begun in answer to a stop. Rejects only with a bug of ours. */
+export function runStep(stage: TestcaseStage, step: PlannedStep, runsAfterStop: boolean): Promise<StepOutcome> {
   const label = labelOf(stage, step);
   switch (step.kind) {
     case 'command':
@@ -31,7 +31,7 @@ export function runStep(stage: TestcaseStage, step: PlannedStep): Promise<StepOu
         },
       );
     case 'chaos':
-      return runChaosStep(stage, label, step);
+      return runChaosStep(stage, label, step, runsAfterStop);
     case 'parallel':
       return Promise.resolve(joined(stage, label, step));
     case 'recover':

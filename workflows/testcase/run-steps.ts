@@ -1,10 +1,10 @@
-import { condition } from '@temporalio/workflow';
+import { condition, patched } from '@temporalio/workflow';
 import type { CancellationScope } from '@temporalio/workflow';
 import { rolesInExpression } from '../../dsl/expand/roles.ts';
-import { stepStatus } from '../../dsl/expand/step-graph.ts';
+import { momentOf, stepStatus } from '../../dsl/expand/step-graph.ts';
 import type { StepProgress, StepStatus } from '../../dsl/expand/step-graph.ts';
 import { evaluateCondition, usesStatus } from '../../dsl/expression/cel.ts';
-import type { PlannedStep } from '../../dsl/model/plan.ts';
+import type { Need, PlannedStep } from '../../dsl/model/plan.ts';
 import { isBad } from '../../dsl/model/verdict.ts';
 import { isSuiteError } from '../base/engine-bug.ts';
 import { askRoles, roleNames } from '../step/roles.ts';
@@ -29,7 +29,7 @@ export async function runSteps(stage: TestcaseStage): Promise<void> {
   void giveUpHopelessWaits(stage, counts);
   const settled = await Promise.allSettled(
     steps.map(async (step) => {
-      for (const need of step.needs) await stateOf(stage, need.step)[need.moment].promise;
+      for (const need of step.needs) await stateOf(stage, need.step)[awaitedMoment(need)].promise;
       counts.waiting--;
       counts.running++;
       try {
@@ -45,6 +45,11 @@ export async function runSteps(stage: TestcaseStage): Promise<void> {
     }),
   );
   for (const each of settled) if (each.status === 'rejected') throw each.reason;
+}
+
+/** `<fault>.started` of a need is the verified effect (suite-language §8). Histories of older workers went on when the fault existed. */
+function awaitedMoment(need: Need): Need['moment'] {
+  return need.moment === 'started' && patched('started-is-verified') ? momentOf(need) : need.moment;
 }
 
 /**
@@ -77,7 +82,7 @@ function endsByItself(fault: LiveFault): boolean {
 }
 
 async function decideAndRun(stage: TestcaseStage, step: PlannedStep): Promise<StepOutcome> {
-  if (step.kind === 'parallel') return runStep(stage, step);
+  if (step.kind === 'parallel') return runStep(stage, step, false);
   const early = decideEarly(stage, step);
   const needed = early ? [] : rolesInExpression(step.if, roleNames(stage));
   let roles: LiveRoles | undefined;
@@ -90,7 +95,8 @@ async function decideAndRun(stage: TestcaseStage, step: PlannedStep): Promise<St
   if (decision.kind === 'broken') return breakStep(stage, step, decision.error);
   if (decision.kind === 'skip') return skipStep(stage, step, decision.reason);
   stage.marks.set(`${step.id}.started`, Date.now());
-  return scopeOf(stage).run(() => runStep(stage, step));
+  const runsAfterStop = stage.stopped.settled;
+  return scopeOf(stage).run(() => runStep(stage, step, runsAfterStop));
 }
 
 /** After a stop only steps that ask for it run; they must not run in the scope that was cancelled. */
