@@ -343,6 +343,7 @@ describe('waiting and asserts', () => {
       never: { ...NO_ASSERT, never: [sampled({ contains: ['quick'] }, 200)], always: [sampled({ exit_code: 0 }, 200)] },
       within: { ...NO_ASSERT, within: [{ from: 'count.started', until: 'count.finished', maxMs: 10_000, location: HERE }] },
       late: { ...NO_ASSERT, within: [{ from: 'testcase.started', until: 'count.recovered', maxMs: 10_000, location: HERE }] },
+      backwards: { ...NO_ASSERT, within: [{ from: 'count.finished', until: 'count.started', maxMs: 10_000, location: HERE }] },
       untrue: { ...NO_ASSERT, expr: [{ expr: 'steps.count.exit_code == 1', location: HERE }] },
     };
     const quick = command('echo quick');
@@ -353,13 +354,21 @@ describe('waiting and asserts', () => {
         ),
       }),
     );
-    expect(verdicts(result)).toEqual({ eventually: 'passed', never: 'failed', within: 'passed', late: 'failed', untrue: 'failed' });
+    expect(verdicts(result)).toEqual({
+      eventually: 'passed',
+      never: 'failed',
+      within: 'passed',
+      late: 'failed',
+      backwards: 'failed',
+      untrue: 'failed',
+    });
     expect(engine.read('samples')).toBe('x\nx\nx\n');
     expect(result.testcases.map((each) => each.reason)).toEqual([
       null,
       expect.any(String),
       null,
       expect.stringContaining('count.recovered never came'),
+      'within: count.finished to count.started at most 10s, but count.started came before count.finished',
       'steps.count.exit_code == 1 is false',
     ]);
   });

@@ -105,10 +105,10 @@ function runWithin(stage: TestcaseStage, index: number, assert: WithinAssert): S
   const end = stage.marks.get(until);
   const missing = start === undefined ? from : end === undefined ? until : undefined;
   const tookMs = (end ?? 0) - (start ?? 0);
-  const ok = missing === undefined && tookMs <= assert.maxMs;
-  const actual = missing === undefined ? formatDuration(tookMs) : `${missing} never came`;
+  const ok = missing === undefined && tookMs >= 0 && tookMs <= assert.maxMs;
+  const actual = missing !== undefined ? `${missing} never came` : tookMs < 0 ? `${until} came before ${from}` : formatDuration(tookMs);
   const check: Check = { matcher: 'within', expected: `${from} to ${until} at most ${formatDuration(assert.maxMs)}`, actual, ok };
-  return record(stage, label, check, ok ? undefined : `within: ${check.expected}, was ${actual}`);
+  return record(stage, label, check, ok ? undefined : `within: ${check.expected}, ${tookMs < 0 ? 'but' : 'was'} ${actual}`);
 }
 
 /** An expression over roles: they are asked now. */
