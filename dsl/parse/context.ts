@@ -33,10 +33,6 @@ export function problem(context: Context, code: string, message: string, place: 
   add(context, { code, message, offset: place.start, length: place.end - place.start, ...(hint === undefined ? {} : { hint }) }, 'error');
 }
 
-export function warning(context: Context, code: string, message: string, place: Place): void {
-  add(context, { code, message, offset: place.start, length: place.end - place.start }, 'warning');
-}
-
 export function addYamlProblem(context: Context, found: YamlProblem): void {
   add(context, found, 'error');
 }

@@ -439,15 +439,20 @@ test('SUITE_EMPTY', () => {
   expect(codes('---\n')).toEqual(['SUITE_EMPTY']);
 });
 
-test('SUITE_NO_STEPS is a warning', () => {
-  const text = 'testcases:\n  - { name: t, steps: [] }\n';
+test('SUITE_NO_STEPS', () => {
+  const text = 'testcases:\n  - { name: t, steps: [] }\n  - { name: p, steps: [{ parallel: [] }] }\n';
   expect(show(text)).toMatchInlineSnapshot(`
-    "suite.yaml:2:16: warning SUITE_NO_STEPS: this testcase has no steps: nothing is tested
+    "suite.yaml:2:23: error SUITE_NO_STEPS: "steps" has no steps: nothing is tested
       1 | testcases:
     > 2 |   - { name: t, steps: [] }
-        |                ^^^^^"
+        |                       ^
+      3 |   - { name: p, steps: [{ parallel: [] }] }
+    suite.yaml:3:36: error SUITE_NO_STEPS: "parallel" has no steps: nothing is tested
+      1 | testcases:
+      2 |   - { name: t, steps: [] }
+    > 3 |   - { name: p, steps: [{ parallel: [] }] }
+        |                                    ^"
   `);
-  expect(parseSuite({ file: 's.yaml', text }, () => ({ problem: '' })).suite?.testcases[0]?.steps).toEqual([]);
 });
 
 test('SUITE_INCLUDE: confined to the folder, readable, once', () => {

@@ -54,7 +54,8 @@ function toZod(spec: Spec, definitions: Definitions): z.ZodType {
       return z.unknown();
     case 'list': {
       const items = z.array(toZod(spec.of, definitions));
-      return spec.length === undefined ? items : items.length(spec.length);
+      if (spec.length !== undefined) return items.length(spec.length);
+      return spec.min === undefined ? items : items.min(spec.min);
     }
     case 'map':
       return z.record(z.string(), toZod(spec.of, definitions));

@@ -7,7 +7,7 @@ export type Spec =
   | { readonly type: 'null' }
   | { readonly type: 'words'; readonly words: readonly string[] }
   | { readonly type: 'any' }
-  | { readonly type: 'list'; readonly of: Spec; readonly length?: number }
+  | { readonly type: 'list'; readonly of: Spec; readonly length?: number; readonly min?: number }
   | { readonly type: 'map'; readonly of: Spec }
   | ObjectSpec
   | { readonly type: 'union'; readonly of: readonly Spec[] }

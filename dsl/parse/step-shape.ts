@@ -327,9 +327,20 @@ function noKind(node: MapNode, context: Context): undefined {
   return undefined;
 }
 
-export const steps: Shape<StepDefinition[]> = list(
+const anySteps: Shape<StepDefinition[]> = list(
   lazy('step', STEP_FORM, () => step),
   'a list of steps',
 );
+
+/** At least one: a testcase in which nothing is tested must not be green. */
+export const steps: Shape<StepDefinition[]> = {
+  ...anySteps,
+  spec: { type: 'list', of: { type: 'ref', id: 'step', get: () => step.spec }, min: 1 },
+  decode(node, context, label) {
+    if (node.kind !== 'seq' || node.items.length > 0) return anySteps.decode(node, context, label);
+    problem(context, 'SUITE_NO_STEPS', `${label} has no steps: nothing is tested`, placeOf(node));
+    return undefined;
+  },
+};
 
 const step: Shape<StepDefinition> = byKind(STEP_FORM, { scalar: byName, map: byMap });

@@ -1,11 +1,10 @@
 import type { StepDefinition, TestcaseDefinition } from '../model/suite.ts';
 import type { Context } from './context.ts';
 import type { Shape } from './shape.ts';
-import type { MapNode } from './yaml-node.ts';
 import { NO_HOOKS, hooksField, requires } from './command-shape.ts';
 import { assert } from './condition-shape.ts';
 import { bind, params } from './context-shape.ts';
-import { keyPlace, locate, placeAt, problem, warning } from './context.ts';
+import { locate, placeAt, problem } from './context.ts';
 import { field, fieldTo, object, required } from './object-shape.ts';
 import { retryPolicy, testcaseRetry } from './run-shape.ts';
 import { env, expression, name, plainText, positiveDuration, template } from './scalar-shapes.ts';
@@ -42,7 +41,7 @@ export const testcase: Shape<TestcaseDefinition> = object({
     locks: field(locks, 'Names held exclusively; none = no lock.'),
   },
   build(decoded, node, context): TestcaseDefinition {
-    checkSteps(decoded.steps, node, context);
+    checkSteps(decoded.steps, context);
     return {
       tags: [],
       hooks: NO_HOOKS,
@@ -57,16 +56,7 @@ export const testcase: Shape<TestcaseDefinition> = object({
   },
 });
 
-function checkSteps(all: readonly StepDefinition[], node: MapNode, context: Context): void {
-  if (all.length === 0) {
-    const index = node.keys.indexOf('steps');
-    warning(
-      context,
-      'SUITE_NO_STEPS',
-      'this testcase has no steps: nothing is tested',
-      keyPlace(context, node.keyStarts[index] as number, 'steps'),
-    );
-  }
+function checkSteps(all: readonly StepDefinition[], context: Context): void {
   if (all.some((step) => step.id !== undefined || step.kind === 'parallel')) checkIds(all, new Map(), context);
 }
 
