@@ -1,55 +1,12 @@
-import { endIsCertain, readDelimiter } from './here-document.ts';
-import type { Delimiter } from './here-document.ts';
+import { ansi, backquote, comment } from './shell-flat.ts';
+import { bodies, duplication, redirection } from './shell-redirections.ts';
+import { copy, doubt, mark, MARK, MAX_NESTING, refused, unbalanced } from './shell-scan.ts';
+import type { Frame, Scan, ShellPlace } from './shell-scan.ts';
+import { arithmeticTest, beginWord, declaredAttributes, endCommand, newCommand } from './shell-words.ts';
+import type { Command } from './shell-words.ts';
 
 /**
- * Where in a shell script a value is about to be inserted. The scanner knows as much of the shell's grammar as is needed to tell quotes
- * apart; where dash, bash and busybox ash read a text differently, or where it would have to guess, every later mark is refused.
- */
-export type ShellPlace =
-  /** Outside quotes, also inside `$( … )` that itself stands outside quotes. */
-  | { readonly kind: 'bare' }
-  /** Inside `'…'`. */
-  | { readonly kind: 'single' }
-  /** Inside `"…"`; `afterName`: directly behind an unbraced `$NAME`. */
-  | { readonly kind: 'double'; readonly afterName: boolean }
-  | { readonly kind: 'comment' }
-  /** Inside `$(( … ))`, outside quotes. */
-  | { readonly kind: 'arithmetic' }
-  | { readonly kind: 'refused'; readonly reason: string; readonly hint: string };
-
-/** Stands for a mark in a scanned text, which can hold no NUL of its own. */
-export const MARK = '\0';
-
-const MAX_NESTING = 50;
-
-interface Scan {
-  readonly text: string;
-  at: number;
-  output: string;
-  /** Number of marks met. */
-  marks: number;
-  readonly fill: (place: ShellPlace, index: number, integerOnly: boolean) => string;
-  /** Set once the scanner may have lost track: why. */
-  doubt: string | undefined;
-  heredocs: (Delimiter & { readonly stripTabs: boolean })[];
-  depth: number;
-  /** Up to this offset no mark may stand: the word behind `>&`. */
-  duplicateUntil: number;
-  /** Up to this offset every value must be an integer. */
-  integersUntil: number;
-}
-
-interface Frame {
-  /** Ends at an unmatched `)`; the script itself ends with the text. */
-  readonly kind: 'script' | 'substitution' | 'arithmetic';
-  /** Inside double quotes, at whatever distance. */
-  readonly inDouble: boolean;
-  /** Inside `${ … }`. */
-  readonly inBraces: boolean;
-}
-
-/**
- * Copies the text and replaces each MARK by what `fill` returns for its place; `integerOnly` = anything but an integer would be unsafe.
+ * Copies the text and replaces each MARK by what `fill` returns for its place; `only` = what a value must be to be safe there.
  * `fill` may throw.
  */
 export function scanShell(text: string, fill: Scan['fill']): { readonly output: string } {
@@ -64,39 +21,11 @@ export function scanShell(text: string, fill: Scan['fill']): { readonly output: 
     depth: 0,
     integersUntil: 0,
     duplicateUntil: 0,
+    only: undefined,
+    attributes: declaredAttributes(text),
   };
   code(scan, { kind: 'script', inDouble: false, inBraces: false });
   return { output: scan.output };
-}
-
-const HINT = 'put the value into env: and use "$NAME"';
-
-function refused(reason: string, hint = HINT): ShellPlace {
-  return { kind: 'refused', reason, hint };
-}
-
-function copy(scan: Scan, count: number): void {
-  scan.output += scan.text.slice(scan.at, scan.at + count);
-  scan.at += count;
-}
-
-function mark(scan: Scan, asked: ShellPlace): void {
-  const place = scan.at < scan.duplicateUntil ? refused('a mark cannot stand behind >& or <&', 'write > file 2>&1') : asked;
-  const actual =
-    scan.doubt === undefined || place.kind === 'refused' ? place : refused(`cannot tell how a shell reads this place: ${scan.doubt}`);
-  scan.output += scan.fill(actual, scan.marks, scan.at < scan.integersUntil);
-  scan.marks++;
-  scan.at++;
-}
-
-function doubt(scan: Scan, reason: string): void {
-  scan.doubt ??= reason;
-}
-
-/** A quote that does not end makes every mark doubtful, those before it too; so it is refused where it is found. */
-function unbalanced(scan: Scan, what: string): void {
-  if (scan.marks === 0) return;
-  scan.fill(refused(`${what} is not closed, so no quoting is certain`, 'close it'), scan.marks - 1, false);
 }
 
 /** Code outside quotes: the script, `$( … )`, `$(( … ))`. Ends behind the closing `)`, which it copies. */
@@ -105,13 +34,18 @@ function code(scan: Scan, frame: Frame): void {
     giveUp(scan);
     return;
   }
-  let parentheses = 0;
+  let command = newCommand();
+  // The commands around each `(` that is open.
+  const outer: Command[] = [];
+  const onlyOutside = scan.only;
+  scan.only = undefined;
   // Unmatched `)` that end a pattern of `case … esac`.
   let cases = 0;
   let wordStart = true;
   while (scan.at < scan.text.length) {
     const character = scan.text[scan.at] as string;
     const next = scan.text[scan.at + 1];
+    if (wordStart && frame.kind !== 'arithmetic') beginWord(scan, command);
     switch (character) {
       case MARK:
         mark(scan, placeInCode(frame));
@@ -147,17 +81,20 @@ function code(scan: Scan, frame: Frame): void {
         continue;
       case '<':
         if (next === '&') duplication(scan);
+        if (next !== '<' || scan.text[scan.at + 2] === '<') command.redirects = true;
         redirection(scan, frame);
         wordStart = true;
         continue;
       case '>':
         if (next === '&') duplication(scan);
+        command.redirects = true;
         copy(scan, 1);
         wordStart = true;
         continue;
       case '\n':
         copy(scan, 1);
         wordStart = true;
+        command = endCommand(command);
         if (scan.heredocs.length > 0) bodies(scan);
         continue;
       case '(':
@@ -165,21 +102,24 @@ function code(scan: Scan, frame: Frame): void {
         if (next === '(' && wordStart && frame.kind !== 'arithmetic') {
           copy(scan, 1);
           code(scan, { ...frame, kind: 'arithmetic' });
+          command = newCommand();
           wordStart = true;
           continue;
         }
+        outer.push(command);
+        command = newCommand(/[\w\]+]=$/u.test(scan.text.slice(Math.max(0, scan.at - 2), scan.at)));
         copy(scan, 1);
-        parentheses++;
         wordStart = true;
         continue;
       case ')':
         copy(scan, 1);
         wordStart = true;
-        if (parentheses > 0) parentheses--;
-        else if (frame.kind !== 'script' && cases === 0) {
+        if (outer.length === 0 && frame.kind !== 'script' && cases === 0) {
           scan.depth--;
+          scan.only = onlyOutside;
           return;
         }
+        command = afterParenthesis(command, outer.pop());
         continue;
       default:
         break;
@@ -193,18 +133,24 @@ function code(scan: Scan, frame: Frame): void {
         if (frame.inDouble) doubt(scan, '`case` in a $(…) inside "…"');
       }
     }
+    // `>&`, `&>` and `>|` end no command.
+    if (/[;&|]/u.test(character) && next !== '>' && !/[<>]/u.test(scan.text[scan.at - 1] ?? '')) command = endCommand(command);
     copy(scan, 1);
     wordStart = /[ \t;&|]/u.test(character);
   }
   if (frame.kind !== 'script') unbalanced(scan, frame.kind === 'arithmetic' ? '$((' : '$(');
   scan.depth--;
+  scan.only = onlyOutside;
 }
 
-/** `[[ x -eq y ]]` of bash evaluates both sides as arithmetic, quoted or not: see `((`. */
-function arithmeticTest(scan: Scan): void {
-  const end = scan.text.indexOf(']]', scan.at);
-  const test = end === -1 ? scan.text.slice(scan.at) : scan.text.slice(scan.at, end);
-  if (/\s-(?:eq|ne|lt|le|gt|ge)\s/u.test(test)) scan.integersUntil = scan.at + test.length;
+/** Behind `a=(…)` and `<(…)` the same command goes on; behind any other `)` a new one may begin. */
+function afterParenthesis(inside: Command, before: Command | undefined): Command {
+  if (before === undefined) return endCommand(newCommand());
+  if (inside.array || before.redirects) {
+    before.redirects = false;
+    return before;
+  }
+  return endCommand(before);
 }
 
 /** Too deep to follow: the rest is copied and takes no marks. */
@@ -368,101 +314,4 @@ function braces(scan: Scan, frame: Frame, where: 'bare' | 'double'): void {
   }
   scan.depth--;
   unbalanced(scan, '${');
-}
-
-/** A back-tick ends at the next one that is not escaped, whatever quotes there are between. */
-function backquote(scan: Scan): void {
-  copy(scan, 1);
-  while (scan.at < scan.text.length) {
-    const character = scan.text[scan.at];
-    if (character === MARK) mark(scan, refused('a mark cannot stand in back-ticks', 'write $(…) instead'));
-    else if (character === '\\') {
-      if (scan.text[scan.at + 1] === MARK) copy(scan, 1);
-      else copy(scan, Math.min(2, scan.text.length - scan.at));
-    } else {
-      copy(scan, 1);
-      if (character === '`') return;
-    }
-  }
-  unbalanced(scan, 'a back-tick');
-}
-
-/** `$'…'`: dash does not know it, bash and ash read escapes in it. */
-function ansi(scan: Scan): void {
-  copy(scan, 2);
-  while (scan.at < scan.text.length) {
-    const character = scan.text[scan.at];
-    if (character === MARK) mark(scan, refused("a mark cannot stand in $'…'", 'use \'…\' or "…"'));
-    else if (character === '\\') {
-      if (scan.text[scan.at + 1] === "'") doubt(scan, "shells differ on where $'…\\'…' ends");
-      if (scan.text[scan.at + 1] === MARK) copy(scan, 1);
-      else copy(scan, Math.min(2, scan.text.length - scan.at));
-    } else {
-      copy(scan, 1);
-      if (character === "'") return;
-    }
-  }
-  unbalanced(scan, "$'");
-}
-
-function comment(scan: Scan): void {
-  while (scan.at < scan.text.length && scan.text[scan.at] !== '\n') {
-    if (scan.text[scan.at] === MARK) mark(scan, { kind: 'comment' });
-    else copy(scan, 1);
-  }
-}
-
-/** `>&word`: bash expands the word a second time when it is no number, so that a quoted `$(…)` in it would run. */
-function duplication(scan: Scan): void {
-  const behind = scan.text.slice(scan.at + 2);
-  const plain = /^[ \t]*(?![ \t])[^ \t\n;|&<>()'"\\$`\0]*(?=[ \t\n;|&<>()]|$)/u.exec(behind)?.[0];
-  // A word with quotes or expansions may go on behind a blank; then the rest of the line takes no marks.
-  const word = plain ?? /^(?:\\[^\0]|[^\\\n])*/u.exec(behind)?.[0] ?? '';
-  scan.duplicateUntil = scan.at + 2 + word.length;
-}
-
-/** `<`, `<<` (here-document), `<<<` (here-string of bash). */
-function redirection(scan: Scan, frame: Frame): void {
-  if (scan.text[scan.at + 1] !== '<') {
-    copy(scan, 1);
-    return;
-  }
-  if (scan.text[scan.at + 2] === '<') {
-    copy(scan, 3);
-    return;
-  }
-  copy(scan, 2);
-  if (frame.kind === 'arithmetic') {
-    // A shift, unless this is a subshell after all.
-    if (!/^\s*[\d$(\0]/u.test(scan.text.slice(scan.at, scan.at + 16))) doubt(scan, '<< inside $((…))');
-    return;
-  }
-  const stripTabs = scan.text[scan.at] === '-';
-  if (stripTabs) copy(scan, 1);
-  while (scan.text[scan.at] === ' ' || scan.text[scan.at] === '\t') copy(scan, 1);
-  const delimiter = readDelimiter(scan.text, scan.at);
-  if (delimiter === undefined) {
-    doubt(scan, 'the word behind << cannot be read');
-    return;
-  }
-  copy(scan, delimiter.length);
-  scan.heredocs.push({ ...delimiter, stripTabs });
-}
-
-/** Bodies of all here-documents that were announced on the line that just ended. */
-function bodies(scan: Scan): void {
-  for (const { word, quoted, stripTabs } of scan.heredocs.splice(0)) {
-    const from = scan.at;
-    while (scan.at < scan.text.length) {
-      const start = scan.at;
-      while (scan.at < scan.text.length && scan.text[scan.at] !== '\n') {
-        if (scan.text[scan.at] === MARK) mark(scan, refused('a mark cannot stand in a here-document', 'put the value into env: or stdin:'));
-        else copy(scan, 1);
-      }
-      const line = scan.text.slice(start, scan.at);
-      if (scan.at < scan.text.length) copy(scan, 1);
-      if ((stripTabs ? line.replace(/^\t+/u, '') : line) === word) break;
-    }
-    if (!quoted && !endIsCertain(scan.text.slice(from, scan.at))) doubt(scan, 'expansions in a here-document');
-  }
 }

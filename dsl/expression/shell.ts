@@ -5,8 +5,9 @@ import type { Scope } from './cel.ts';
 import { ExpressionError } from './expression-error.ts';
 import type { ExpressionProblem } from './expression-error.ts';
 import { hasMarks, parseTemplate, textOf } from './marks.ts';
-import { MARK, scanShell } from './shell-places.ts';
-import type { ShellPlace } from './shell-places.ts';
+import { scanShell } from './shell-places.ts';
+import { MARK } from './shell-scan.ts';
+import type { Only, ShellPlace } from './shell-scan.ts';
 
 /** Environment variable that hands a secret to the command. */
 export function secretVariable(name: string): string {
@@ -37,7 +38,7 @@ export function renderShell(text: string, scope: Scope): string {
       tape += MARK;
     }
   }
-  const { output } = scanShell(tape, (place, index, integerOnly) => fillIn(fills[index] as Fill, place, integerOnly, text));
+  const { output } = scanShell(tape, (place, index, only) => fillIn(fills[index] as Fill, place, only, text));
   return output;
 }
 
@@ -62,31 +63,40 @@ function refuseNul(part: string, text: string, offset: number): void {
     throw new ExpressionError({ code: 'value', message: 'a NUL character cannot be passed to a shell', offset, length: 1 }, text);
 }
 
-function fillIn(fill: Fill, place: ShellPlace, integerOnly: boolean, text: string): string {
+function fillIn(fill: Fill, place: ShellPlace, only: Only | undefined, text: string): string {
   if (place.kind === 'refused') {
     throw new ExpressionError(
       { code: 'shell_place', message: place.reason, offset: fill.offset, length: fill.length, hint: place.hint },
       text,
     );
   }
-  if (integerOnly && (fill.kind === 'secret' || !isInteger(fill.text))) throw notInteger(fill, text);
+  if (only !== undefined && place.kind !== 'comment' && (fill.kind === 'secret' || !ALLOWED[only].test(fill.text)))
+    throw notAllowed(only, fill, text);
   return fill.kind === 'secret' ? secretIn(fill, place, text) : valueIn(fill, place, text);
 }
 
-function isInteger(value: string): boolean {
-  return /^-?\d{1,19}$/u.test(value);
-}
+const ALLOWED: { readonly [only in Only]: RegExp } = {
+  integer: /^-?\d{1,19}$/u,
+  name: /^(?:[A-Za-z_][A-Za-z0-9_]*|-?\d{1,19})$/u,
+  no_option: /^(?!-)/u,
+};
 
-function notInteger(fill: Fill, text: string): ExpressionError {
+const WANTED: { readonly [only in Only]: string } = {
+  integer: 'only an integer may stand in arithmetic of the shell',
+  name: 'only a name (A-Z a-z 0-9 _) or an integer may stand where the shell reads the name of a variable',
+  no_option: 'only a value that does not start with - may stand first behind printf',
+};
+
+const WHY: { readonly [only in Only]: string } = {
+  integer: 'bash would evaluate any other text as code',
+  name: 'bash would evaluate a subscript in any other text as code; a text that is no name can come in through env:',
+  no_option: "bash could take the next word as the name of a variable, and evaluate it; write printf '%s' or printf --",
+};
+
+function notAllowed(only: Only, fill: Fill, text: string): ExpressionError {
   const found = fill.kind === 'secret' ? 'a secret' : JSON.stringify(fill.text.slice(0, 40));
   return new ExpressionError(
-    {
-      code: 'shell_place',
-      message: `only an integer may stand in arithmetic of the shell, not ${found}`,
-      offset: fill.offset,
-      length: fill.length,
-      hint: 'bash would evaluate any other text as code',
-    },
+    { code: 'shell_place', message: `${WANTED[only]}, not ${found}`, offset: fill.offset, length: fill.length, hint: WHY[only] },
     text,
   );
 }
@@ -107,7 +117,7 @@ function valueIn(fill: Fill, place: Exclude<ShellPlace, { readonly kind: 'refuse
       // A line break would end the comment. Nobody needs the exact text here, so everything that could mean something goes.
       return value.replaceAll(/[^\p{L}\p{N} .,:@%+/=_-]/gu, '_');
     case 'arithmetic': {
-      if (!isInteger(value)) throw notInteger(fill, text);
+      if (!ALLOWED.integer.test(value)) throw notAllowed('integer', fill, text);
       // A leading zero would make it octal, a minus next to another one a decrement.
       const digits = String(BigInt(value));
       return digits.startsWith('-') ? `(${digits})` : digits;
@@ -131,7 +141,7 @@ function secretIn(fill: Fill, place: Exclude<ShellPlace, { readonly kind: 'refus
     case 'comment':
       return `secrets.${fill.text}`;
     case 'arithmetic':
-      throw notInteger(fill, text);
+      throw notAllowed('integer', fill, text);
   }
 }
 
