@@ -21,6 +21,7 @@ import { forgetSecrets } from './secrets/run-secrets.ts';
 import { sweepSecrets } from './secrets/sweep-secrets.ts';
 import type { HomePaths } from './store/home-paths.ts';
 import { homePaths } from './store/home-paths.ts';
+import { resultsProblem } from './store/results-problem.ts';
 import { removeRunSecrets } from './store/run-secrets-file.ts';
 import { listAttempts, writeHistory, writeRunRecord, writeTestcaseRecord } from './store/run-store.ts';
 import { writeReports } from './store/write-reports.ts';
@@ -45,11 +46,26 @@ export function createFinalizeRun(deps: ActivityDeps): (input: FinalizeRunInput)
     await writeHistory(home, input.run.run, 'suite', historyJson(suite.history));
     const record = finishedRun(input, suite.facts, await fanoutsOf(context.client, suite.facts));
     await writeRunRecord(home, record);
-    const { missing } = await writeReports({ home, storeDir: deps.storeDir, run: record, resultsDir: input.run.resultsDir, beat });
-    for (const path of missing) deps.log.warn('the store has lost an output', { run: input.run.run, path });
+    await writeResults(deps, home, record, beat);
     await forgetRun(deps, input);
     await removeSecrets(deps, context.client, input);
   };
+}
+
+/**
+ * The results folder is a projection, and somebody else's disk: what its file system refuses stands in the record for the client to say,
+ * and never takes the verdict with it.
+ */
+async function writeResults(deps: ActivityDeps, home: HomePaths, record: FinishedRun, beat: () => void): Promise<void> {
+  try {
+    const { missing } = await writeReports({ home, storeDir: deps.storeDir, run: record, resultsDir: record.results, beat });
+    for (const path of missing) deps.log.warn('the store has lost an output', { run: record.run, path });
+  } catch (error) {
+    const problem = resultsProblem(error, record.results);
+    if (problem === undefined) throw error;
+    deps.log.warn('the results were not written', { run: record.run, problem });
+    await writeRunRecord(home, { ...record, resultsProblem: problem });
+  }
 }
 
 /** Every testcase has a record afterwards: those a lost batch left out, those of children that were ended from outside, those that never started. */

@@ -1,5 +1,6 @@
 import type { RunEvent } from '../dsl/model/events.ts';
 import { EXIT } from '../report/exit-code.ts';
+import { visibleLine } from '../report/terminal/terminal-text.ts';
 import { followRun } from './follow/follow-run.ts';
 import type { TailedWorkflow } from './follow/history-tail.ts';
 import { watchInterrupts, type InterruptPolicy } from './follow/interrupts.ts';
@@ -16,6 +17,8 @@ export interface FollowToEnd {
   /** Looks after what must run beside the run, see reviveKeeper. */
   readonly keepAlive: () => Promise<void>;
   readonly reporter: Reporter;
+  /** Asked when the run has ended: what its results folder's file system refused, see RunRecord.resultsProblem. */
+  readonly resultsProblem?: () => Promise<string | undefined>;
   readonly interrupts: InterruptPolicy['first'];
   /** Hands over the signals that came while the run was started, see holdInterrupts. */
   readonly releaseInterrupts?: () => void;
@@ -34,6 +37,7 @@ export async function followToEnd({
   reopen,
   keepAlive,
   reporter,
+  resultsProblem,
   interrupts,
   releaseInterrupts,
 }: FollowToEnd): Promise<number> {
@@ -66,7 +70,7 @@ export async function followToEnd({
   releaseInterrupts?.();
   let last: RunEvent | undefined;
   try {
-    for await (const event of followRun(link, server.converter, root, detached.signal)) {
+    for await (const event of followRun(link, server.converter, root, detached.signal, reporter.note)) {
       last = event;
       reporter.event(event);
     }
@@ -78,9 +82,18 @@ export async function followToEnd({
     reporter.close();
     await link.server().connection.close();
   }
+  if (last?.type === 'run_finished') {
+    const problem = await resultsProblem?.();
+    if (problem !== undefined) reporter.note(resultsNote(run, problem));
+  }
   if (last?.type === 'run_finished' || last?.type === 'error') return last.exit;
   if (interrupts !== 'ask') reporter.note(detachHint(run));
   return EXIT.cancelled;
+}
+
+/** What to do when the results folder could not be written: the record has everything. */
+export function resultsNote(run: string, problem: string): string {
+  return `results not written: ${visibleLine(problem)}; onetear report ${run} --results DIR`;
 }
 
 /** How to come back to a run that goes on without us. */

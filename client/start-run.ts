@@ -1,7 +1,8 @@
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { makeFolder } from '../activities/store/make-folder.ts';
 import type { Plan } from '../dsl/model/plan.ts';
 import type { RunRecord } from '../dsl/model/record.ts';
 import { WORKFLOW, type RunInfo, type SuiteInput } from '../dsl/model/workflow-io.ts';
@@ -31,11 +32,12 @@ export function suiteWorkflowId(slug: string, run: string): string {
 export function prepareResultsDir(wanted: string | undefined, run: string, cwd: string): string {
   const folder = resolve(cwd, wanted ?? `onetear-results/${run}`);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
+    accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw usageError(
       'CLI_RESULTS_UNWRITABLE',
-      `the results folder ${folder} cannot be made: ${error instanceof Error ? error.message : String(error)}`,
+      `the results folder ${folder} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
   return folder;

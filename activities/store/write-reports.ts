@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestcaseRecord } from '../../dsl/model/record.ts';
 import type { TestcaseSummary } from '../../dsl/model/result.ts';
@@ -15,6 +14,7 @@ import { SUITE_LEVEL } from '../../report/event-builders.ts';
 import { linkOrCopy, removeStray, writeFileAtomic, writeFileQuick, writeTextAtomic } from './atomic-file.ts';
 import { blobPath } from './blob-store.ts';
 import type { HomePaths } from './home-paths.ts';
+import { makeFolder } from './make-folder.ts';
 import { jsonText, listAttempts, readAttempts, recordFileName } from './run-store.ts';
 import { removeForeign, writeManifest } from './results-manifest.ts';
 import { createAllureWriter } from './write-allure.ts';
@@ -43,7 +43,7 @@ const JUNIT_BYTES = 20_000_000;
 export async function writeReports(job: ReportJob): Promise<{ readonly missing: readonly string[] }> {
   const { run, resultsDir, storeDir } = job;
   const beat = job.beat ?? ((): void => undefined);
-  await mkdir(resultsDir, { recursive: true });
+  makeFolder(resultsDir);
   await removeForeign(resultsDir, run.run);
   const names = await listAttempts(job.home, run.run);
   const places: RecordPlace[] = [];

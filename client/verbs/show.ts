@@ -9,6 +9,7 @@ import { renderVerdict } from '../../report/terminal/render-testcase.ts';
 import { visibleLine } from '../../report/terminal/terminal-text.ts';
 import { isoTime } from '../../report/text.ts';
 import type { CliIo } from '../cli/io.ts';
+import { resultsNote } from '../follow-to-end.ts';
 import { homeOf } from '../home.ts';
 import { paletteFor } from '../render/palette.ts';
 import { readRun, recordedTestcases, type RecordedTestcase } from '../runs-index.ts';
@@ -89,6 +90,8 @@ function toText(record: RunRecord, testcases: readonly RecordedTestcase[], palet
   else
     for (const { id, attempts } of testcases)
       lines.push(`${renderVerdict(attempts.at(-1)?.verdict ?? 'skipped', palette, 8)} ${visibleLine(id)}`);
-  lines.push(palette.dim(`results: ${record.results}`));
+  lines.push(
+    record.resultsProblem === undefined ? palette.dim(`results: ${record.results}`) : resultsNote(record.run, record.resultsProblem),
+  );
   return `${lines.join('\n')}\n`;
 }

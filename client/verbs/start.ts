@@ -1,9 +1,11 @@
+import { readRunRecord } from '../../activities/store/run-store.ts';
 import { notSupportedYet, nothingSelected } from '../cli/cli-error.ts';
 import type { CliIo } from '../cli/io.ts';
 import type { ConnectionOptions, OutputMode, SuiteOptions } from '../cli/options.ts';
 import { newRunId } from '../cli/run-id.ts';
 import { detachHint, followToEnd } from '../follow-to-end.ts';
 import { holdInterrupts, isCi } from '../follow/interrupts.ts';
+import { homeOf } from '../home.ts';
 import { drawSeed, loadValidPlan, type LoadedPlan } from '../load-plan.ts';
 import { openServer, reviveKeeper } from '../open-server.ts';
 import { createReporter, outputMode } from '../render/output-mode.ts';
@@ -94,6 +96,7 @@ export async function startLoaded(
     reopen: () => openServer(choice, serverIo, () => undefined),
     keepAlive: () => reviveKeeper(choice, serverIo),
     reporter: how.reporter?.(run) ?? createReporter(run, options, io, whereInPlan(loaded.plan)),
+    resultsProblem: async () => (await readRunRecord(homeOf(io), run))?.resultsProblem,
     // Nobody comes back to a CI job: going on without it would only leave faults and processes behind.
     interrupts: isCi(io.env) ? 'cancel' : 'ask',
     releaseInterrupts,

@@ -1,3 +1,4 @@
+import { readRunRecord } from '../../activities/store/run-store.ts';
 import type { CliIo } from '../cli/io.ts';
 import type { ConnectionOptions, OutputMode } from '../cli/options.ts';
 import { followToEnd } from '../follow-to-end.ts';
@@ -30,5 +31,14 @@ export async function watch(name: string, options: WatchOptions, io: CliIo): Pro
   const server = await openServer(choice, io, reporter.note);
   const reopen = (): Promise<OpenServer> => openServer(choice, io, () => undefined);
   const root = await rootOf(server, record);
-  return followToEnd({ run: record.run, root, server, reopen, keepAlive: () => reviveKeeper(choice, io), reporter, interrupts: 'detach' });
+  return followToEnd({
+    run: record.run,
+    root,
+    server,
+    reopen,
+    keepAlive: () => reviveKeeper(choice, io),
+    reporter,
+    resultsProblem: async () => (await readRunRecord(homeOf(io), record.run))?.resultsProblem,
+    interrupts: 'detach',
+  });
 }

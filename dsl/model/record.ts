@@ -68,6 +68,8 @@ export interface RunRecord {
   readonly finishedAt?: number;
   readonly workflowId: string;
   readonly results: string;
+  /** Why the results folder could not be written at the end: `ENOSPC: no space left on device at FILE`. The record is whole all the same. */
+  readonly resultsProblem?: string;
   readonly url: string | null;
   readonly engine: { readonly version: string; readonly build: string };
   /** Suite-level hooks and the journal's skipped testcases. */
