@@ -21,7 +21,8 @@ import {
   refuseAllEqual,
 } from './inspect-definition.ts';
 import type { DefinitionFacts } from './inspect-definition.ts';
-import { inspectCmd, inspectExpression, inspectMap, inspectMatchers, inspectTemplate } from './inspect-text.ts';
+import { inspectCondition } from './inspect-condition.ts';
+import { inspectCmd, inspectMap, inspectMatchers, inspectTemplate } from './inspect-text.ts';
 import type { TextUse } from './inspect-text.ts';
 import { COMMAND_NAMES, RESULT_NAMES, SELECTOR_NAMES, STEP_NAMES, TESTCASE_IF_NAMES, WITH_NAMES } from './names.ts';
 import { unknownName } from './reporter.ts';
@@ -108,7 +109,7 @@ function checkStep(world: World, site: Site, step: PlannedStep, isBefore: (id: s
     checkUses(
       world,
       site,
-      usesIn(world, owner, location, (to) => inspectExpression(step.if as string, 'if', STEP_NAMES, to)),
+      usesIn(world, owner, location, (to) => inspectCondition(step.if as string, 'if', STEP_NAMES, to)),
       place,
     );
   }
@@ -219,7 +220,7 @@ function checkCondition(world: World, site: Site, condition: WaitCondition, path
       checkUses(
         world,
         site,
-        usesIn(world, place.owner, place.location, (to) => inspectExpression(condition.expr, `${path}.expr`, STEP_NAMES, to)),
+        usesIn(world, place.owner, place.location, (to) => inspectCondition(condition.expr, `${path}.expr`, STEP_NAMES, to)),
         place,
       );
       return;
@@ -279,7 +280,7 @@ function checkAsserts(world: World, site: Site, testcase: TestcaseDefinition, ha
     else checkSample(world, site, { subject: { probe: each.until.probe }, match: each.until.match }, 'assert.within.until', place);
   }
   for (const each of assert.expr) {
-    const uses = usesIn(world, site.owner, each.location, (to) => inspectExpression(each.expr, 'assert.expr', STEP_NAMES, to));
+    const uses = usesIn(world, site.owner, each.location, (to) => inspectCondition(each.expr, 'assert.expr', STEP_NAMES, to));
     checkUses(world, site, uses, { owner: site.owner, location: each.location, isBefore: always });
   }
 }
@@ -320,7 +321,7 @@ function checkOwnTexts(world: World, site: Site, testcase: TestcaseDefinition): 
     checkUses(
       world,
       site,
-      usesIn(world, owner, location, (to) => inspectExpression(testcase.if as string, 'if', TESTCASE_IF_NAMES, to)),
+      usesIn(world, owner, location, (to) => inspectCondition(testcase.if as string, 'if', TESTCASE_IF_NAMES, to)),
       before,
     );
   }

@@ -295,6 +295,25 @@ describe('names in texts', () => {
     expect(run('echo ${{ env.A }} ${{ env.ONETEAR_STEP }}', { env: { A: 'x' } })).toEqual([]);
   });
 
+  it('refuses env, which is always text, as a condition by itself', () => {
+    const conditions = (text: string): string[] =>
+      problems({
+        commands: [x],
+        context: { env: { X: 'true' } },
+        testcases: [testcase('t', [use('x', { id: 'a', if: text })], { if: text })],
+      });
+    for (const text of ['env.X', '!env.X', 'params.a == 1 || env["X"]', '${{ env.X }}', 'env.X ? true : false']) {
+      const found = conditions(text).filter((line) => line.startsWith('SUITE_EXPRESSION'));
+      expect(found, text).toHaveLength(2);
+      expect(found[0], text).toMatch(/: if: a condition must be true or false, and this is always text; write env.* != ""/);
+    }
+    for (const text of ['env.X == "true"', 'env.X != "" && true', 'bool(env.X)'])
+      expect(
+        conditions(text).filter((line) => line.includes('always text')),
+        text,
+      ).toEqual([]);
+  });
+
   it('gives the place of a definition for what is wrong with it, once however often it is used', () => {
     const bad = command('bad', 'echo ${{ 1 + }}', { expect: { matches: ['('], expr: ['stdout =='] } });
     const { diagnostics } = compile({ commands: [bad], testcases: [testcase('t', [use('bad'), use('bad')]), testcase('u', [use('bad')])] });
@@ -434,6 +453,13 @@ describe('execute', () => {
       },
     ]);
     expect(problems(parts, { execute: true, selection: { keyword: 'plain' } })).toEqual([]);
+  });
+
+  it('refuses needs between testcases, also in suites that run in shards', () => {
+    const many = Array.from({ length: 101 }, (_, index) => testcase(`t${index}`, [use('x')], index === 100 ? { needs: ['t0'] } : {}));
+    expect(problems({ commands: [x], testcases: many }, { execute: true })).toEqual([
+      'SUITE_NOT_SUPPORTED: not supported yet: needs of a testcase ("t100" needs t0), see docs/roadmap.md',
+    ]);
   });
 
   it('refuses soaks; takes roles and bind', () => {

@@ -46,7 +46,8 @@ export function memberReferences(text: string): readonly MemberReference[] {
   return found.filter((member) => !asked.has(`${member.root}.${member.key}`));
 }
 
-function memberOf(ast: Ast): MemberReference | undefined {
+/** The member of a known map that a part of an expression reads by a fixed key. */
+export function memberOf(ast: Ast): MemberReference | undefined {
   if (ast.op !== '.' && ast.op !== '[]') return undefined;
   const [receiver, key] = ast.args;
   if (receiver.op !== 'id' || !ROOTS.has(receiver.args)) return undefined;
