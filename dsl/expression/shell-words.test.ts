@@ -158,6 +158,23 @@ describe('renderShell in words that a shell reads again', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it('hands hostile values through everyday scripts, unchanged', () => {
+    const values = { evil: `$(pwned) \`pwned\` "; pwned; ' a[$(pwned)] \\ * $HOME`, lines: 'a\nb\n', dash: '-v', empty: '', word: '主' };
+    const script = [
+      "printf '%s|' ${{ evil }}",
+      'printf \'%s|\' "<${{ evil }}>"',
+      "printf '%s|' '<${{ evil }}>' ${{ lines }}",
+      'printf \'%s|\' ${{ dash }} ${{ empty }} "" ${{ word }}tail',
+      'export V=${{ evil }}; [ "$V" = ${{ evil }} ] && printf same',
+    ].join('\n');
+    const { evil } = values;
+    const wanted = [evil, `<${evil}>`, `<${evil}>`, 'a\nb\n', '-v', '', '', '主tail', 'same'].join('|');
+    for (const argv of SHELLS) {
+      const { stdout, stderr } = spawnSync(argv[0] as string, argv.slice(1), { input: attempt(script, values) });
+      expect([argv, stdout.toString(), stderr.toString()]).toEqual([argv, wanted, '']);
+    }
+  });
+
   it('proves the attack: the same words run in bash when nothing checks them', () => {
     const folder = mkdtempSync(join(tmpdir(), 'words-'));
     for (const text of ["let x='a[$(pwned)]'", "read 'a[$(pwned)]' <<< x", "[ '-v' 'a[$(pwned)]' ]", "declare -i x='a[$(pwned)]'"])
