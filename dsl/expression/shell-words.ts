@@ -147,13 +147,27 @@ function printfWord(command: Command, word: string): Only | undefined {
 function testOnly(scan: Scan): Only | undefined {
   const near = scan.text.slice(scan.at, scan.at + LONGEST_LOOK);
   const end = /[\n;]|&&|\|\|/u.exec(withoutQuoted(near).replaceAll('\\\n', '__'))?.index ?? near.length;
-  const words = near.slice(0, end).match(new RegExp(WORD.source, 'gu')) ?? [];
+  const words = withoutRedirections(near.slice(0, end)).match(new RegExp(WORD.source, 'gu')) ?? [];
   const plain = words.slice(1).map(withoutQuotes);
   const doubtful = plain.some((word, index) => {
     const next = plain[index + 1];
     return /^-[vR]$/u.test(word) || (word.includes(MARK) && next !== undefined && !/^(?:==?|!=|<|>|-\w+|\])$/u.test(next));
   });
   return doubtful ? 'name' : undefined;
+}
+
+/** Drops `2> file` and the like, operator and target. */
+function withoutRedirections(text: string): string {
+  let rest = '';
+  let at = 0;
+  for (const operator of withoutQuoted(text).matchAll(/(?<=\s)\d*&?[<>]+[&|]?[ \t]*/gu)) {
+    if (operator.index < at) continue;
+    rest += text.slice(at, operator.index);
+    at = operator.index + operator[0].length;
+    WORD.lastIndex = at;
+    at += WORD.exec(text)?.[0].length ?? 0;
+  }
+  return rest + text.slice(at);
 }
 
 /** From here to the `]` of `a[…]=` only integers: bash evaluates a subscript, quoted or not. */
