@@ -53,6 +53,9 @@ export async function judgeTry(
   }
   if (checks.some(({ ok }) => ok === 'undecidable')) return { result: { ...result, verdict: 'broken', reason } };
 
+  if (rules.hashStdout && examined.stdout.over) {
+    return { result: { ...result, verdict: 'broken', reason: 'cannot decide all_equal: the output is over the limit' } };
+  }
   if (rules.keepStdout && examined.stdout.bytes > INLINE_LIMIT) {
     const why = `use outputs: stdout has ${examined.stdout.bytes} bytes, more than the 16 KiB that a later expression may read whole`;
     return { result: { ...result, verdict: 'broken', reason: why } };
@@ -114,7 +117,11 @@ export async function examineTry(
   if (ran.timedOut) {
     // It said only a part of what it had to say. `never` is told what holds already, whatever would have followed; nothing else is decided.
     if (implicitExitCode) return { result: { ...ran, checks: [] }, examined, checks: [] };
-    const part = { ...examined, stdout: { ...streams.stdout, cut: true }, stderr: { ...streams.stderr, cut: true } };
+    const part = {
+      ...examined,
+      stdout: { ...streams.stdout, cut: true, over: true },
+      stderr: { ...streams.stderr, cut: true, over: true },
+    };
     const holding = (await checkBlock(rules.expect, part, rules.scope, false, rules.masker)).filter(({ ok }) => ok === true);
     return { result: { ...ran, checks: holding }, examined, checks: holding };
   }

@@ -18,10 +18,13 @@ export interface ScanWishes {
 
 /** What one pass over a stream found. */
 export interface Scan {
+  /** What the command wrote; at least, when `over`. */
   readonly bytes: number;
+  /** More was written than was looked at: what the part does not decide is undecidable. */
+  readonly over: boolean;
   readonly excerpt: string;
   readonly truncated: boolean;
-  /** Reference of the whole stream in the store; only when the excerpt is cut. */
+  /** Reference of the stream in the store, with a last line about what is left out when `over`; only when the excerpt is cut. */
   readonly artifact?: string;
   readonly trimmedSha256?: string;
   /** Which needles occur. */
@@ -91,21 +94,26 @@ export async function scanOutput(output: Output, wishes: ScanWishes, storeDir: s
       lastByte = piece[piece.length - 1] as number;
     }
     if (masks !== undefined) await show(masks.end());
+    const total = output.totalBytes ?? output.bytes;
+    const over = total > output.bytes;
+    if (over)
+      await show(Buffer.from(`\n… at least ${total - output.bytes} more bytes were written and are not kept: the limit is 64 MiB …\n`));
     const whole = shownBytes <= EXCERPT_BYTES ? wholeText(head) : undefined;
     // Few but bad bytes: they need more room once they are U+FFFD, so the exact bytes go to the store as well.
     if (whole === undefined && blob === undefined) artifact = await storeWhole(Buffer.concat(short), storeDir);
     if (whole === undefined) artifact ??= await blob?.finish();
     return {
-      bytes: output.bytes,
+      bytes: total,
+      over,
       excerpt: whole ?? cutText(head, tail, shownBytes),
       truncated: whole === undefined,
       ...(artifact === undefined ? {} : { artifact }),
-      ...(trimmed === undefined ? {} : { trimmedSha256: trimmed.digest() }),
+      ...(trimmed === undefined || over ? {} : { trimmedSha256: trimmed.digest() }),
       found,
       lines: newlines + (lastByte === 0x0a ? 0 : 1),
       blank,
       text: Buffer.concat(kept).toString('utf8'),
-      cut: output.bytes > keptBytes,
+      cut: total > keptBytes,
       masked: masks?.masked ?? false,
     };
   } finally {

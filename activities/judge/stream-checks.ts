@@ -1,4 +1,5 @@
-import { checkCondition, describeCondition } from '../../dsl/expression/value-matcher.ts';
+import { checkLines } from '../../dsl/expression/text-matchers.ts';
+import { describeCondition } from '../../dsl/expression/value-matcher.ts';
 import type { Check, MatcherBlock } from '../../dsl/model/matcher.ts';
 import type { Scan } from './scan-output.ts';
 
@@ -32,18 +33,21 @@ export function streamChecks(block: StreamBlock, scan: Scan, path?: 'stderr'): r
   const checks: Check[] = [];
   for (const value of block.contains ?? []) {
     const text = needleText(value);
-    checks.push({ matcher: 'contains', ...at, expected: JSON.stringify(text), actual, ok: scan.found.has(text) });
+    const ok = scan.found.has(text) ? true : scan.over ? 'undecidable' : false;
+    checks.push({ matcher: 'contains', ...at, expected: JSON.stringify(text), actual, ok });
   }
   for (const value of block.not_contains ?? []) {
     const text = needleText(value);
-    checks.push({ matcher: 'not_contains', ...at, expected: JSON.stringify(text), actual, ok: !scan.found.has(text) });
+    const ok = scan.found.has(text) ? false : scan.over ? 'undecidable' : true;
+    checks.push({ matcher: 'not_contains', ...at, expected: JSON.stringify(text), actual, ok });
   }
   if (block.empty !== undefined) {
-    checks.push({ matcher: 'empty', ...at, expected: block.empty ? 'empty' : 'not empty', actual, ok: scan.blank === block.empty });
+    const ok = scan.over && scan.blank ? 'undecidable' : scan.blank === block.empty;
+    checks.push({ matcher: 'empty', ...at, expected: block.empty ? 'empty' : 'not empty', actual, ok });
   }
   if (block.lines !== undefined) {
-    const ok = checkCondition(scan.lines, block.lines).ok === true;
-    checks.push({ matcher: 'lines', ...at, expected: describeCondition(block.lines), actual: String(scan.lines), ok });
+    const [lines, ok] = checkLines(scan.lines, scan.over, block.lines);
+    checks.push({ matcher: 'lines', ...at, expected: describeCondition(block.lines), actual: lines, ok });
   }
   return checks;
 }

@@ -2,18 +2,22 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { readRemote } from './job.ts';
+import { readJobText, readRemote } from './job.ts';
 import { isNodeError } from './node-error.ts';
 import type { NodeSession } from './node-session.ts';
 
 /** One output stream of a finished try, wherever it lies. */
 export interface Output {
-  /** Bytes at the moment the try had ended. What a background process writes later is not looked at. */
+  /** Bytes at the moment the try had ended, at most OUTPUT_CAP. What a background process writes later is not looked at. */
   readonly bytes: number;
+  /** Only when more was written than can be read: how much at least. */
+  readonly totalBytes?: number;
   /** From the first byte to the last, in order, in pieces of at most 1 MiB. */
   chunks(): AsyncIterable<Buffer>;
 }
 
+/** Output beyond this is neither kept nor read. */
+export const OUTPUT_CAP = 64 * 1024 * 1024;
 const PIECE = 1024 * 1024;
 /** Through the stream bytes travel as text in one line. A power of two, so that the node can seek to every piece. */
 const REMOTE_PIECE = 512 * 1024;
@@ -30,7 +34,11 @@ export async function jobOutput(
   file: 'out' | 'err',
   again?: () => Promise<NodeSession>,
 ): Promise<Output> {
-  return session.direct ? fileOutput(join(session.baseDir, job, file)) : remoteOutput(session, job, file, again);
+  const output = session.direct ? fileOutput(join(session.baseDir, job, file)) : await remoteOutput(session, job, file, again);
+  if (output.totalBytes === undefined) return output;
+  // What the node cut away while the command still wrote.
+  const cut = (await readJobText(session, job, `cut.${file}`)).split('\n').reduce((sum, line) => sum + (Number(line) || 0), 0);
+  return { ...output, totalBytes: output.totalBytes + cut };
 }
 
 /** An output that is already in memory. */
@@ -48,15 +56,18 @@ export function textOutput(text: string): Output {
 export function joinOutputs(...outputs: readonly Output[]): Output {
   const parts = outputs.filter(({ bytes }) => bytes > 0);
   if (parts.length === 1) return parts[0] as Output;
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const totalBytes = parts.reduce((sum, part) => sum + (part.totalBytes ?? part.bytes), 0);
   return {
-    bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes,
+    ...(totalBytes > bytes ? { totalBytes } : {}),
     async *chunks() {
       for (const part of parts) yield* part.chunks();
     },
   };
 }
 
-/** What lies in a file that nobody writes to any more; empty when there is none. */
+/** What lies in a file that nobody reads further than OUTPUT_CAP; empty when there is none. */
 export function fileOutput(path: string): Output {
   let fd: number;
   try {
@@ -65,9 +76,11 @@ export function fileOutput(path: string): Output {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return textOutput('');
     throw error;
   }
+  let size: number;
   let bytes: number;
   try {
-    bytes = fstatSync(fd).size;
+    size = fstatSync(fd).size;
+    bytes = Math.min(size, OUTPUT_CAP);
     if (bytes <= SMALL) {
       const buffer = Buffer.alloc(bytes);
       const got = readSync(fd, buffer, 0, bytes, 0);
@@ -78,6 +91,7 @@ export function fileOutput(path: string): Output {
   }
   return {
     bytes,
+    ...(size > bytes ? { totalBytes: size } : {}),
     async *chunks() {
       const handle = await open(path, 'r');
       try {
@@ -108,7 +122,7 @@ export function bufferOutput(buffer: Buffer): Output {
 async function remoteOutput(session: NodeSession, job: string, file: string, again?: () => Promise<NodeSession>): Promise<Output> {
   const first = await readRemote(session, job, file, 0, REMOTE_PIECE);
   if (first.size <= first.bytes.length) return bufferOutput(first.bytes);
-  const bytes = first.size;
+  const bytes = Math.min(first.size, OUTPUT_CAP);
   let current = session;
   /** A piece at its offset is the same whoever reads it, so a cut connection costs only time. */
   const piece = async (at: number): Promise<Buffer> => {
@@ -131,6 +145,7 @@ async function remoteOutput(session: NodeSession, job: string, file: string, aga
   };
   return {
     bytes,
+    ...(first.size > bytes ? { totalBytes: first.size } : {}),
     async *chunks() {
       // The next piece is on its way while this one is looked at: two in memory, never more.
       let next = ahead(first.bytes.length);

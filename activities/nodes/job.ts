@@ -148,8 +148,12 @@ export async function forgetJobs(session: NodeSession, run: string): Promise<voi
   if (answer !== 'ok') throw new NodeError('NODE_REFUSED', `unexpected answer to forget: ${answer.slice(0, 200)}`);
 }
 
-/** A small file of a job (`left`, `why`, `log`) as text, empty when there is none. */
-export async function readJobText(session: NodeSession, job: string, file: 'left' | 'why' | 'log'): Promise<string> {
+/** A small file of a job as text, empty when there is none. */
+export async function readJobText(
+  session: NodeSession,
+  job: string,
+  file: 'left' | 'why' | 'log' | 'cut.out' | 'cut.err',
+): Promise<string> {
   if (session.direct) {
     try {
       return readFileSync(join(session.baseDir, job, file), 'utf8');

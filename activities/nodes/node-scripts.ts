@@ -101,6 +101,27 @@ ot_put() {
     sleep 1
   done
 }
+# Cuts the output of job folder ot_j back to 65 MiB when it has grown beyond 96, while the command appends to it: what is over 64 MiB nobody reads.
+# A file that was cut stays longer than 64 MiB, so it shows by itself that there was more; how much more stands in cut.out and cut.err.
+ot_trim() {
+  for ot_tf in out err; do
+    [ -s "$ot_j/$ot_tf" ] || continue
+    ot_tz=$(wc -c <"$ot_j/$ot_tf" 2>/dev/null)
+    [ $((ot_tz)) -gt 100663296 ] || continue
+    # One at a time, or a cut would be counted twice; who died over it is not waited for.
+    read -r ot_tp ot_x </proc/self/stat
+    ot_stat "$ot_tp"
+    if ! ln -s "$ot_tp.$ot_st" "$ot_j/cutting" 2>/dev/null; then
+      ot_tp=$(readlink "$ot_j/cutting")
+      [ -z "$ot_tp" ] || ot_is "\${ot_tp%%.*}" "\${ot_tp#*.}" || rm -f "$ot_j/cutting"
+      continue
+    fi
+    ot_tz=$(wc -c <"$ot_j/$ot_tf" 2>/dev/null)
+    [ $((ot_tz)) -le 68157440 ] ||
+      { dd if=/dev/null of="$ot_j/$ot_tf" bs=1048576 seek=65 count=0 && printf '%s\n' $((ot_tz - 68157440)) >>"$ot_j/cut.$ot_tf"; } 2>/dev/null
+    rm -f "$ot_j/cutting"
+  done
+}
 ot_left() {
   ot_t=
   for ot_p in $ot_m; do
@@ -132,6 +153,7 @@ ot_timer() {
     ot_go=
     { read -r ot_go <"$ot_j/go"; } 2>/dev/null || { [ -e "$ot_j/go" ] && ot_claim; }
     [ "$ot_go" = closed ] && exit 0
+    ot_trim
     ot_up
     if [ -n "$ot_go" ]; then ot_d=$((\${ot_go##*.} + $2 - ot_u)); else ot_d=$2; fi
     if [ $ot_d -gt 0 ]; then
@@ -295,6 +317,7 @@ ot_look() {
     ot_a="running $ot_i $ot_t0 $ot_u"
     # It has been running for a moment: time for its timer.
     ot_main && ot_arm "$1" "$ot_to"
+    ot_trim
     return
   fi
   if ot_res; then ot_a="done $ot_q"; return; fi
@@ -302,6 +325,7 @@ ot_look() {
     if [ $ot_c -gt 0 ]; then
       ot_a="orphan $ot_i $ot_t0 $ot_u"
       ot_arm "$1" "$ot_to"
+      ot_trim
       return
     fi
   elif ot_members 0 "$1"; then

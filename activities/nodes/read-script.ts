@@ -5,7 +5,7 @@ export const READ = sh`# read JOB FILE OFFSET MAX: size before the range was rea
 # They go straight to the stream, never into a variable: a shell that copies megabytes byte by byte is the slowest part of all.
 ot_read() {
   ot_j=$OT_B/$1
-  case $2 in out|err|left|why|log) ;; *) ot_r bad-file; return ;; esac
+  case $2 in out|err|cut.out|cut.err|left|why|log) ;; *) ot_r bad-file; return ;; esac
   [ -s "$ot_j/$2" ] || { ot_r ok 0; return; }
   ot_z=$(wc -c <"$ot_j/$2")
   if [ -z "$ot_enc" ]; then

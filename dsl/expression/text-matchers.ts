@@ -40,7 +40,8 @@ export function checkStream(block: Omit<MatcherBlock, 'exit_code' | 'stderr'>, s
   if (block.equals !== undefined)
     add('equals', quote(withoutNewlines(block.equals)), quote(withoutNewlines(stream.text)), equals(stream, block.equals));
   if (block.empty !== undefined) add('empty', block.empty ? 'empty' : 'not empty', quote(stream.text), empty(stream, block.empty));
-  if (block.lines !== undefined) add('lines', describeCondition(block.lines), ...lines(stream, block.lines));
+  if (block.lines !== undefined)
+    add('lines', describeCondition(block.lines), ...checkLines(countLines(stream.text), stream.cut, block.lines));
   if (block.json !== undefined) checks.push(...checkJson(block.json, stream));
   for (const key of VALUE_MATCHER_KEYS) {
     if (block[key] === undefined) continue;
@@ -105,8 +106,8 @@ export function countLines(text: string): number {
   return text === '' || text.endsWith('\n') ? count : count + 1;
 }
 
-function lines({ text, cut }: StreamText, condition: ValueCondition): [actual: string, ok: Check['ok']] {
-  const count = countLines(text);
+/** Judges a number of lines; with `cut` there are at least that many. */
+export function checkLines(count: number, cut: boolean, condition: ValueCondition): [actual: string, ok: Check['ok']] {
   if (!cut) return [String(count), checkCondition(count, condition).ok === true];
   const entries = isMatcher(condition) ? matcherEntries(condition) : ([['eq', condition]] as const);
   // At least this many: a lower bound that is met stays met, an upper bound that is passed stays passed.
