@@ -106,7 +106,7 @@ function handleOf(
     run,
     workflowId: root.workflowId,
     results,
-    events: (signal) => followRun(link, server.converter, root, signal ? AbortSignal.any([signal, life.signal]) : life.signal),
+    events: (signal) => followRun(link, server.converter, root, signal ? AbortSignal.any([signal, life.signal]) : life.signal, onMessage),
     cancel: () => link.call(10_000, life.signal, ({ client }) => client.workflow.getHandle(root.workflowId).cancel().then(ignore)),
     close: async () => {
       life.abort(new Error('the run handle was closed'));

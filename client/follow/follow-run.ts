@@ -10,18 +10,19 @@ import { watchHistories } from './watch-histories.ts';
 
 /**
  * The events of a run from its first, as they come. The last one is `run_finished`, or `error` when the run ended without a
- * verdict or hangs on a bug of ours. Ends early only by the signal; a lost server is waited for.
+ * verdict or hangs on a bug of ours. Ends early only by the signal; a lost server is waited for. `onNote`: see TaskWatchdog.
  */
 export async function* followRun<S extends LinkedServer>(
   link: ServerLink<S>,
   converter: LoadedDataConverter,
   root: TailedWorkflow,
   signal: AbortSignal,
+  onNote: (text: string) => void = () => undefined,
 ): AsyncGenerator<RunEvent> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const projector = createEventProjector();
-  const watchdog = createTaskWatchdog(link, root, both);
+  const watchdog = createTaskWatchdog(link, root, both, onNote);
   const events = createQueue<RunEvent>();
 
   const read = async (): Promise<void> => {
