@@ -96,12 +96,12 @@ async function injectAndHold(context: FaultContext): Promise<readonly FaultTarge
   const startedAt = Date.now();
   const work = new CancellationScope();
   void release.promise.then(() => work.cancel());
-  const results = await injectOnAll(context, work);
+  const results = await onAll(context, work, injectOn);
   // Nothing but a refusal before the start (tries 0) is sure not to have happened.
   const tried = input.targets.filter((_, index) => (results[index] as NodeResult).tries > 0);
   if (tried.length > 0) note(context, 'injected', tried);
   let failure = firstBad(results);
-  if (!failure) failure = firstBad(await work.run(() => Promise.all(input.targets.map((target) => verifyOn(context, target)))));
+  if (!failure) failure = firstBad(await onAll(context, work, verifyOn));
   if (failure) {
     note(context, 'void', input.targets, failure.reason);
     await tellOwner(context, { state: 'void', startedAt, results: withVerdict(results, failure), reason: failure.reason });
@@ -115,12 +115,12 @@ async function injectAndHold(context: FaultContext): Promise<readonly FaultTarge
 }
 
 /** If one rejects (a bug of ours) the others are cancelled and waited for: nothing may still be injected while it is undone. */
-async function injectOnAll(context: FaultContext, work: CancellationScope): Promise<NodeResult[]> {
+async function onAll(context: FaultContext, work: CancellationScope, act: typeof injectOn): Promise<NodeResult[]> {
   const settled = await work.run(() =>
     Promise.allSettled(
       context.input.targets.map(async (target) => {
         try {
-          return await injectOn(context, target);
+          return await act(context, target);
         } catch (error) {
           work.cancel();
           throw error;
