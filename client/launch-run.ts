@@ -21,7 +21,12 @@ export interface RunToLaunch {
   readonly run: string;
   readonly file: string;
   readonly loaded: LoadedPlan & { readonly plan: Plan };
-  readonly options: SuiteOptions & { readonly results?: string; readonly secretsFile?: string };
+  readonly options: SuiteOptions & {
+    readonly results?: string;
+    readonly secretsFile?: string;
+    readonly sshConfig?: string;
+    readonly soak?: string | false;
+  };
   readonly server: OpenServer;
   /** Values of the suite's secrets, all of them. */
   readonly secrets: ReadonlyMap<string, string>;
@@ -50,10 +55,13 @@ export async function launchRun(
   const startedAt = Date.now();
   const resultsDir = prepareResultsDir(options.results, run, io.cwd);
   const info = runInfo({ run, plan, suiteDir, resultsDir }, server);
-  const { env, param, k, m, cell, limit, x, maxfail, shard } = options;
+  const { env, param, k, m, cell, limit, x, maxfail, shard, soak } = options;
+  const sshConfig = options.sshConfig === undefined ? undefined : resolve(io.cwd, options.sshConfig);
   const secretsFile = options.secretsFile === undefined ? undefined : resolve(io.cwd, options.secretsFile);
   const kept = Object.fromEntries(
-    Object.entries({ env, param, k, m, cell, limit, x, maxfail, shard, secretsFile }).filter(([, value]) => value !== undefined),
+    Object.entries({ env, param, k, m, cell, limit, x, maxfail, shard, soak, secretsFile, sshConfig }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
   if (keepRequest) writeRunRequest(runDir, { v: 1, file, suiteDir, texts, seed: plan.seed, options: kept });
   await writeRunRecord(home, runningRecord(info, plan, startedAt));

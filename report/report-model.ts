@@ -2,7 +2,7 @@ import type { RunRecord, StepRecord, TestcaseRecord } from '../dsl/model/record.
 import type { RunFinished } from '../dsl/model/events.ts';
 import type { TestcaseSummary } from '../dsl/model/result.ts';
 import type { Verdict } from '../dsl/model/verdict.ts';
-import { isBad } from '../dsl/model/verdict.ts';
+import { isBad, worstVerdict } from '../dsl/model/verdict.ts';
 import { excerptText, stepChecks } from './event-builders.ts';
 import { stepArtifacts } from './artifact-path.ts';
 import type { StepArtifact } from './artifact-path.ts';
@@ -53,9 +53,17 @@ export interface FailureView {
   readonly where: string;
   readonly stdout: string;
   readonly stderr: string;
+  /** The texts are excerpts of longer outputs: their lines say nothing about how many there were. */
+  readonly cut?: { readonly stdout: boolean; readonly stderr: boolean };
   readonly exitCode?: number | null;
   /** With several nodes, or a role that did not hold: how each of them went. */
   readonly rows?: readonly NodeRow[];
+}
+
+/** The node that decided over a step: the first with the worst verdict, whose reason is the step's too. */
+export function decidingResult<R extends { readonly verdict: Verdict }>(results: readonly R[]): R | undefined {
+  const worst = worstVerdict(results.map((each) => each.verdict));
+  return results.find((each) => each.verdict === worst) ?? results[0];
 }
 
 /** The failure of an attempt; `undefined` when it passed. */
@@ -63,12 +71,14 @@ export function failureOf(record: TestcaseRecord): FailureView | undefined {
   if (!isBad(record.verdict)) return undefined;
   const step = decidingStep(record);
   const place = step?.location ?? { file: record.file, line: record.line };
-  const result = step?.results.find((each) => isBad(each.verdict)) ?? step?.results[0];
+  const result = step && decidingResult(step.results);
   // A step whose role did not hold ran nowhere: the answers of the nodes are what there is to see.
   const role = step && record.steps.find((each) => isRoleStep(each) && each.step.startsWith(`${step.step}/`) && isBad(each.verdict));
   const told = step && step.results.length === 0 ? (role?.results ?? []) : (step?.results ?? []);
   const rows = told.map(({ node, verdict, exitCode, reason = '' }) => ({ node, verdict, exitCode, reason }));
-  const check = (step ? stepChecks(step) : []).find((each) => each.ok !== true);
+  // What another node was asked explains nothing.
+  const checks = result && isBad(result.verdict) ? result.checks : step ? stepChecks(step) : [];
+  const check = checks.find((each) => each.ok !== true);
   return {
     reason: record.reason ?? step?.reason ?? record.verdict,
     ...(step ? { step: step.step, title: step.title } : {}),
@@ -83,6 +93,7 @@ export function failureOf(record: TestcaseRecord): FailureView | undefined {
     where: `${place.file}:${place.line}`,
     stdout: result ? excerptText(result.stdout) : '',
     stderr: result ? excerptText(result.stderr) : '',
+    ...(result && { cut: { stdout: result.stdout.truncated, stderr: result.stderr.truncated } }),
   };
 }
 

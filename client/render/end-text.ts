@@ -1,7 +1,7 @@
 import type { RunEvent } from '../../dsl/model/events.ts';
 import { isBad } from '../../dsl/model/verdict.ts';
 import type { Palette } from '../../report/terminal/palette.ts';
-import { failureBlockFromEvents, renderFailure, rerunCommand } from '../../report/terminal/render-failure.ts';
+import { failureBlockFromEvents, renderFailure, rerunLine, type FailureBlock } from '../../report/terminal/render-failure.ts';
 import { renderCounts, renderOwed } from '../../report/terminal/render-summary.ts';
 
 type TestcaseFinished = Extract<RunEvent, { type: 'testcase_finished' }>;
@@ -14,26 +14,28 @@ export type WhereOf = (testcase: string, step: string | null) => string;
 /** Collects what the end of a run repeats: why went wrong what went wrong. Keeps bad steps of last attempts only. */
 export interface EndText {
   readonly add: (event: RunEvent) => void;
-  /** Failures (reason first, expected, actual, where, rerun), counts, owed recovery, results. Ends in a line break. */
+  /** Failures (reason first, expected, actual, where, output), counts, owed recovery, results, rerun. Ends in a line break. */
   readonly text: (event: RunFinishedEvent, palette: Palette, width: number) => string;
 }
 
 /** More than this hides the counts below; the rest is in `show`. */
 const MAX_FAILURES = 30;
 
-/** `whereOf` replaces the file name by places when the plan is at hand. */
-export function createEndText(run: string, whereOf?: WhereOf): EndText {
+/** The failure of a testcase from the run's own record, if this host has it: it says the same as `show`. */
+export type RecordedBlock = (testcase: string, attempt: number) => FailureBlock | undefined;
+
+/** Without a record the block is made of the events, and `whereOf` gives places when the plan is at hand. */
+export function createEndText(run: string, recorded: RecordedBlock, whereOf?: WhereOf): EndText {
   const badSteps = new Map<string, StepFinished[]>();
   const ends = new Map<string, TestcaseFinished>();
   let file = '';
-  let seed = 0;
 
   const failures = (palette: Palette, width: number, event: RunFinishedEvent): string[] => {
     const bad = event.testcases.filter((testcase) => isBad(testcase.verdict));
     const blocks = bad.slice(0, MAX_FAILURES).flatMap(({ id }) => {
       const end = ends.get(id);
-      const place = { where: whereOf?.(id, end?.step ?? null) ?? file, rerun: rerunCommand(file, id, seed) };
-      const block = end && failureBlockFromEvents(end, badSteps.get(id) ?? [], place);
+      const place = { where: whereOf?.(id, end?.step ?? null) ?? file };
+      const block = end && (recorded(id, end.attempt) ?? failureBlockFromEvents(end, badSteps.get(id) ?? [], place));
       return block ? [renderFailure(block, palette, width)] : [];
     });
     if (bad.length > MAX_FAILURES) blocks.push(palette.dim(`… and ${bad.length - MAX_FAILURES} more: onetear show ${run}`));
@@ -44,7 +46,6 @@ export function createEndText(run: string, whereOf?: WhereOf): EndText {
     add: (event) => {
       if (event.type === 'run_started') {
         file = event.file;
-        seed = event.seed;
       } else if (event.type === 'testcase_started') {
         // A new attempt: what went wrong in the one before is not the verdict any more.
         badSteps.delete(event.testcase);
@@ -61,7 +62,7 @@ export function createEndText(run: string, whereOf?: WhereOf): EndText {
       parts.push(renderCounts(event, palette));
       if (event.owed.length > 0) parts.push('', renderOwed(event.owed, palette), '');
       parts.push(palette.dim(`results: ${event.results}`));
-      if (blocks.length > 1) parts.push(palette.dim(`rerun all that did not pass: onetear rerun ${run} --failed`));
+      if (blocks.length > 0) parts.push(rerunLine(run, palette));
       return `${parts.join('\n')}\n`;
     },
   };

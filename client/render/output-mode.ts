@@ -4,6 +4,8 @@ import { isCi } from '../follow/interrupts.ts';
 import { createEndText, type WhereOf } from './end-text.ts';
 import { createJsonReporter } from './json-reporter.ts';
 import { createLiveReporter } from './live-reporter.ts';
+import { homeOf } from '../home.ts';
+import { recordedBlock } from './recorded-block.ts';
 import { paletteFor } from './palette.ts';
 import { createPlainReporter } from './plain-reporter.ts';
 import { createQuietReporter } from './quiet-reporter.ts';
@@ -23,7 +25,7 @@ export function createReporter(
   whereOf?: WhereOf,
 ): Reporter {
   const palette = paletteFor('stdout', options.color, io);
-  const end = createEndText(run, whereOf);
+  const end = createEndText(run, recordedBlock(homeOf(io), run), whereOf);
   switch (outputMode(options.output, io)) {
     case 'json':
       return createJsonReporter(run, io);

@@ -3,7 +3,7 @@ import type { RunRecord, TestcaseRecord } from '../../dsl/model/record.ts';
 import { faultEvent, stepFinishedEvent } from '../../report/event-builders.ts';
 import { EXIT } from '../../report/exit-code.ts';
 import type { Palette } from '../../report/terminal/palette.ts';
-import { failureBlock, renderFailure, rerunCommand } from '../../report/terminal/render-failure.ts';
+import { failureBlock, renderFailure, rerunLine } from '../../report/terminal/render-failure.ts';
 import { renderSummary } from '../../report/terminal/render-summary.ts';
 import { renderVerdict } from '../../report/terminal/render-testcase.ts';
 import { visibleLine } from '../../report/terminal/terminal-text.ts';
@@ -81,10 +81,13 @@ function toText(record: RunRecord, testcases: readonly RecordedTestcase[], palet
   ];
   if (record.url !== null) lines.push(palette.dim(record.url));
   lines.push('');
-  for (const { id, attempts } of testcases) {
+  let bad = false;
+  for (const { attempts } of testcases) {
     const last = attempts.at(-1);
-    const block = last && failureBlock(last, rerunCommand(record.file, id, record.seed));
-    if (block) lines.push(renderFailure(block, palette, width), '');
+    const block = last && failureBlock(last);
+    if (!block) continue;
+    bad = true;
+    lines.push(renderFailure(block, palette, width), '');
   }
   if (record.finished) lines.push(renderSummary(record.finished, palette, width));
   else
@@ -93,5 +96,6 @@ function toText(record: RunRecord, testcases: readonly RecordedTestcase[], palet
   lines.push(
     record.resultsProblem === undefined ? palette.dim(`results: ${record.results}`) : resultsNote(record.run, record.resultsProblem),
   );
+  if (bad && record.finished) lines.push(rerunLine(record.run, palette));
   return `${lines.join('\n')}\n`;
 }

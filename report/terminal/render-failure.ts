@@ -2,7 +2,7 @@ import type { RunEvent } from '../../dsl/model/events.ts';
 import type { TestcaseRecord } from '../../dsl/model/record.ts';
 import type { Verdict } from '../../dsl/model/verdict.ts';
 import { isBad } from '../../dsl/model/verdict.ts';
-import { failureOf, isRoleStep } from '../report-model.ts';
+import { decidingResult, failureOf, isRoleStep } from '../report-model.ts';
 import type { FailureView, NodeRow } from '../report-model.ts';
 import type { Palette } from './palette.ts';
 import { VERDICT_STYLE } from './palette.ts';
@@ -20,26 +20,26 @@ export interface FailureBlock {
   readonly attempt: number;
   readonly verdict: Verdict;
   readonly view: FailureView;
-  /** How to run it again, ready to paste. */
-  readonly rerun: string;
 }
 
 /** The block of a record that is not passed; `undefined` for one that is. */
-export function failureBlock(record: TestcaseRecord, rerun: string): FailureBlock | undefined {
+export function failureBlock(record: TestcaseRecord): FailureBlock | undefined {
   const view = failureOf(record);
-  return view ? { testcase: record.testcase, attempt: record.attempt, verdict: record.verdict, view, rerun } : undefined;
+  return view ? { testcase: record.testcase, attempt: record.attempt, verdict: record.verdict, view } : undefined;
 }
 
 /** The same from the event stream: the end of the testcase and the ends of its steps (of that attempt, as they came). */
 export function failureBlockFromEvents(
   finished: TestcaseFinished,
   steps: readonly StepFinished[],
-  place: { readonly where: string; readonly rerun: string },
+  place: { readonly where: string },
 ): FailureBlock | undefined {
   if (!isBad(finished.verdict)) return undefined;
   const step = steps.find((each) => each.step === finished.step) ?? steps.find((each) => isBad(each.verdict));
-  const result = step?.results.find((each) => each.exit_code !== 0) ?? step?.results[0];
-  const check = step?.checks.find((each) => each.ok !== true);
+  const result = step && decidingResult(step.results.map((each) => ({ ...each, verdict: each.verdict ?? 'broken' })));
+  // The stream has the checks of all nodes in one list: those of the first bad one come first.
+  const isFirst = result === undefined || step?.results.find((each) => each.verdict && isBad(each.verdict))?.node === result.node;
+  const check = isFirst || !isBad(result.verdict) ? step?.checks.find((each) => each.ok !== true) : undefined;
   // A step whose role did not hold ran nowhere: the answers of the nodes are what there is to see.
   const role = step && steps.find((each) => isRoleStep(each) && each.step.startsWith(`${step.step}/`) && isBad(each.verdict));
   const told = step && step.results.length === 0 ? (role?.results ?? []) : (step?.results ?? []);
@@ -63,11 +63,12 @@ export function failureBlockFromEvents(
     where: place.where,
     stdout: result?.stdout ?? '',
     stderr: result?.stderr ?? '',
+    ...(result && { cut: { stdout: result.truncated, stderr: result.truncated } }),
   };
-  return { testcase: finished.testcase, attempt: finished.attempt, verdict: finished.verdict, view, rerun: place.rerun };
+  return { testcase: finished.testcase, attempt: finished.attempt, verdict: finished.verdict, view };
 }
 
-/** Reason first, then expected and actual, where, the end of the output, and the command to run it again. */
+/** Reason first, then expected and actual, where, and the end of the output. */
 export function renderFailure(block: FailureBlock, palette: Palette, width = 80): string {
   const { view } = block;
   const { symbol, colour } = VERDICT_STYLE[block.verdict];
@@ -85,8 +86,10 @@ export function renderFailure(block: FailureBlock, palette: Palette, width = 80)
     view.step === undefined ? '' : ` step ${visibleLine(view.step)}${view.node === undefined ? '' : ` on ${visibleLine(view.node)}`}`;
   lines.push(palette.dim(`  at ${visibleLine(view.where)}${step}`));
   lines.push(...nodeTable(view.rows ?? [], palette, width));
-  lines.push(...outputTail('stdout', view.stdout, palette, width), ...outputTail('stderr', view.stderr, palette, width));
-  lines.push(`  ${palette.dim('rerun:')} ${palette.cyan(visibleLine(block.rerun))}`);
+  lines.push(
+    ...outputTail('stdout', view.stdout, view.cut?.stdout, palette, width),
+    ...outputTail('stderr', view.stderr, view.cut?.stderr, palette, width),
+  );
   return lines.join('\n');
 }
 
@@ -109,23 +112,19 @@ function nodeTable(rows: readonly NodeRow[], palette: Palette, width: number): s
   return left.length === 0 ? lines : [...lines, palette.dim(`  … and ${left.join(', ')}`)];
 }
 
-function outputTail(name: string, text: string, palette: Palette, width: number): string[] {
+function outputTail(name: string, text: string, cut: boolean | undefined, palette: Palette, width: number): string[] {
   const all = visible(text).replace(/\n+$/u, '').split('\n');
   if (all.length === 1 && all[0]?.trim() === '') return [];
   const shown = all.slice(-TAIL_LINES);
   const left = all.length - shown.length;
-  const title = left > 0 ? `  ${name} (last ${shown.length} of ${all.length} lines)` : `  ${name}`;
+  const title = left > 0 ? `  ${name} (last ${shown.length}${cut ? '' : ` of ${all.length}`} lines)` : `  ${name}`;
   return [
     palette.dim(title),
     ...shown.map((line) => `  ${palette.dim('│')} ${cutColumns(line.replaceAll('\t', '    '), Math.max(20, width - 4))}`),
   ];
 }
 
-/** `onetear start FILE -k 'ID'`: the id quoted for a shell. */
-export function rerunCommand(file: string, testcase: string, seed: number): string {
-  return `onetear start ${shellQuote(file)} --seed ${seed} -k ${shellQuote(testcase)}`;
-}
-
-function shellQuote(text: string): string {
-  return /^[\w@%+=:,./-]+$/u.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+/** Runs again what did not pass, ready to paste: the suite's text, options and random choices of then. */
+export function rerunLine(run: string, palette: Palette): string {
+  return `${palette.dim('rerun what did not pass:')} ${palette.cyan(`onetear rerun ${run} --failed --same-seed`)}`;
 }

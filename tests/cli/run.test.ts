@@ -94,11 +94,25 @@ test('a failure is repeated at the end: reason, expected, actual, where, output,
     'actual',
     'mixed.yaml:8 step bad',
     '│ the light is red',
-    'rerun: onetear start mixed.yaml',
+    'rerun what did not pass: onetear rerun ',
   ];
   const places = order.map((text) => end.indexOf(text));
   expect(places).not.toContain(-1);
   expect(places).toEqual(places.toSorted((a, b) => a - b));
+});
+
+test('the printed rerun keeps the options of then, and start, show and watch say the same', async () => {
+  play.write(
+    'needy.yaml',
+    'context: { params: { want: [a] } }\ncommands: [{ name: c, cmd: \'[ "$MODE" != hard ]\' }]\ntestcases: [{ name: not, params: { want: a }, steps: [c] }]\n',
+  );
+  const { stdout } = await play.run(['start', 'needy.yaml', '--env', 'MODE=hard']);
+  const line = /^rerun what did not pass: onetear (.*)$/m.exec(stdout)?.[1] ?? '';
+  const block = /^✗ not\S* failed\n[^]*?\n\n/m.exec(stdout)?.[0] ?? 'no block';
+  expect(block).toMatch(/^ {2}at needy\.yaml:3 step c on local$/m);
+  for (const verb of ['show', 'watch']) expect((await play.run([verb, 'last'])).stdout).toContain(block);
+  const again = await play.run(line.split(' '));
+  expect({ code: again.code, text: again.stdout }).toEqual({ code: 1, text: expect.stringMatching(/^✗ not\S* failed$/m) });
 });
 
 test('quiet says nothing when all is well', async () => {

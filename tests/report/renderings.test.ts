@@ -3,7 +3,7 @@ import type { RunEvent } from '../../dsl/model/events.ts';
 import { createMarkdownSummary } from '../../report/markdown.ts';
 import { recordEvents } from '../../report/record-events.ts';
 import { PLAIN_PALETTE } from '../../report/terminal/palette.ts';
-import { failureBlock, failureBlockFromEvents, renderFailure, rerunCommand } from '../../report/terminal/render-failure.ts';
+import { failureBlock, failureBlockFromEvents, renderFailure } from '../../report/terminal/render-failure.ts';
 import { createLiveState } from '../../report/terminal/render-live.ts';
 import { renderSummary } from '../../report/terminal/render-summary.ts';
 import { renderTestcaseLine } from '../../report/terminal/render-testcase.ts';
@@ -35,8 +35,7 @@ describe('terminal', () => {
   });
 
   test('a failure says the reason first, then what was wanted, where, and how to run it again', () => {
-    const rerun = rerunCommand('suite.yaml', "it's[a]", 7);
-    const block = failureBlock(records[1]!, rerun);
+    const block = failureBlock(records[1]!);
     const text = renderFailure(block!, PLAIN_PALETTE, 80);
     expect(text).toMatchInlineSnapshot(`
       "✗ hostile[a|b-<1>] failed
@@ -47,13 +46,29 @@ describe('terminal', () => {
         stdout
         │ x ]]> <b>&amp; ␛[31mred␛[0m ␁ </script> � ￾
         stderr
-        │ oops ]]> ␛[2J
-        rerun: onetear start suite.yaml --seed 7 -k 'it'\\''s[a]'"
+        │ oops ]]> ␛[2J"
     `);
     expect(text).not.toContain('\u001b');
     const steps = recordEvents(records[1]!).filter((event) => event.type === 'step_finished');
-    const fromEvents = failureBlockFromEvents(finished[1]!, steps, { where: 'suite.yaml:12', rerun });
+    const fromEvents = failureBlockFromEvents(finished[1]!, steps, { where: 'suite.yaml:12' });
     expect(renderFailure(fromEvents!, PLAIN_PALETTE, 80)).toBe(text);
+  });
+
+  test('of several nodes the one that decided is shown, and of an excerpt no count of lines', () => {
+    const record = records[1]!;
+    const steps = record.steps.map((step) => {
+      if (step.step !== 'bad') return step;
+      const result = step.results[0]!;
+      const text = Array.from({ length: 30 }, (_, index) => `line ${index}`).join('\n');
+      const first = { ...result, node: 'n1', verdict: 'broken' as const, reason: 'gone', checks: [] };
+      const second = { ...result, node: 'n2', stdout: { text, bytes: 1e6, truncated: true } };
+      return { ...step, results: [first, second] };
+    });
+    const text = renderFailure(failureBlock({ ...record, steps })!, PLAIN_PALETTE, 80);
+    expect(text).toContain('step bad on n2');
+    expect(text).toContain('expected  exit_code: 0');
+    expect(text).toContain('  stdout (last 10 lines)\n');
+    expect(text).toContain('│ line 29');
   });
 
   test('the summary ends with what is owed and the command to undo it by hand', () => {
