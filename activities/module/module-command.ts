@@ -121,6 +121,12 @@ type Ended = Extract<Execution, { readonly kind: 'ended' }>;
 
 function withResult(outcome: Ended, text: string | undefined): Execution {
   if (text === undefined) {
+    // Node's own exit code for a program whose last await waits for nothing.
+    if (outcome.exitCode === 13)
+      return {
+        ...outcome,
+        stderr: joinOutputs(outcome.stderr, textOutput("the module's promise never settled: nothing is left that could settle it\n")),
+      };
     if (outcome.exitCode !== 0) return outcome;
     // It said nothing and called it success: that is not one.
     return {
@@ -130,6 +136,10 @@ function withResult(outcome: Ended, text: string | undefined): Execution {
     };
   }
   const answer = readModuleAnswer(text);
+  if ('error' in answer && answer.mistake !== undefined) {
+    const stderr = joinOutputs(outcome.stderr, textOutput(`${answer.error}\n`));
+    return { kind: 'lost', why: answer.mistake, stdout: outcome.stdout, stderr, incarnation: outcome.incarnation };
+  }
   if ('error' in answer) return { ...outcome, exitCode: 1, stderr: joinOutputs(outcome.stderr, textOutput(`${answer.error}\n`)) };
   const { result } = answer;
   const printed = result.stdout === undefined ? [] : [outcome.stdout];

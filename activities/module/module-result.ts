@@ -3,8 +3,8 @@ import { Buffer } from 'node:buffer';
 import type { Result } from '../../dsl/model/command.ts';
 import type { ValueMap } from '../../dsl/model/value.ts';
 
-/** What came back from a module's process. */
-export type ModuleAnswer = { readonly result: Partial<Result> } | { readonly error: string };
+/** What came back from a module's process. `mistake`: the file itself is wrong, so nothing was executed. */
+export type ModuleAnswer = { readonly result: Partial<Result> } | { readonly error: string; readonly mistake?: string };
 
 /** More than this is no result but a mistake. */
 export const RESULT_LIMIT = 64 * 1024 * 1024;
@@ -20,7 +20,8 @@ export function readModuleAnswer(text: string): ModuleAnswer {
     throw error;
   }
   if (!isMap(answer)) return { error: 'the result of the module is not a map' };
-  if (typeof answer['error'] === 'string') return { error: answer['error'] };
+  const { error, mistake } = answer;
+  if (typeof error === 'string') return typeof mistake === 'string' ? { error, mistake } : { error };
   const { result } = answer;
   if (!isMap(result)) return { error: `execute() must return a Result or nothing, not ${JSON.stringify(result)}` };
   const { exit_code: exitCode, stdout, stderr, outputs, ...rest } = result;

@@ -23,6 +23,11 @@ export function holdingReason(check: Check): string {
   return oneLine(`${condition(check)} holds: ${check.actual}`, MAX);
 }
 
+/** A condition of a `never` as it is judged there: met as long as it does not hold. */
+export function neverCheck(check: Check): Check {
+  return { ...check, expected: `never ${check.expected}`, ok: check.ok === 'undecidable' ? check.ok : !check.ok };
+}
+
 function undecidableCause(check: Check): string {
   return check.matcher === 'expr' ? check.actual : 'the output is over the limit';
 }
@@ -74,7 +79,9 @@ function sentence(check: Check, context: { readonly stdout?: string; readonly st
 function lastLine(text: string): string {
   // Only the end matters; the text may be megabytes.
   const lines = text.slice(-4_096).trimEnd().split('\n');
-  return oneLine((lines.at(-1) ?? '').trim(), 200);
+  // The shell names the script by the temporary file it lies in, which says nothing and leaves no room for the rest.
+  const line = (lines.at(-1) ?? '').trim().replace(/^\/\S+\/s\.[0-9a-f]+: (?:line )?(\d+): (?:exec: )?/u, 'line $1: ');
+  return oneLine(line, 200);
 }
 
 function oneLine(text: string, max: number): string {

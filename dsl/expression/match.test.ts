@@ -262,6 +262,11 @@ describe('failureReason', () => {
   it.each<[MatcherBlock, Sample, string]>([
     [{ contains: ['green'] }, out('the light is red'), 'stdout does not contain "green": "the light is red"'],
     [{}, sample({ exitCode: 127, stderr: 'sh: 1: no_such: not found\n' }), 'exit code 127, expected 0: sh: 1: no_such: not found'],
+    [
+      {},
+      sample({ exitCode: 127, stderr: '/var/tmp/onetear-0/r1/t.a1.s/s.0a1b2c: 1: exec: no_such: not found\n' }),
+      'exit code 127, expected 0: line 1: no_such: not found',
+    ],
     [{}, sample({ exitCode: 1, stdout: 'a\nlast words\n\n' }), 'exit code 1, expected 0: last words'],
     [{}, sample({ exitCode: 1 }), 'exit code 1, expected 0'],
     [{ exit_code: { in: [3, 4] } }, sample(), 'exit code 0, expected one of [3,4]'],

@@ -68,6 +68,30 @@ describe('run: module', () => {
     expect(result?.stderr.text).toMatch(stderr);
   });
 
+  it.each([
+    ['an error', `throw new RangeError('no\\nway');`, /: RangeError: no \(check\.mjs:2\)/],
+    ['a promise that never settles', `await new Promise(() => {});`, /: the module's promise never settled/],
+    [
+      'a late error',
+      `setTimeout(() => { throw new TypeError('late'); }, 10); await new Promise((done) => setTimeout(done, 5000));`,
+      /: TypeError: late \(check\.mjs:2\)/,
+    ],
+  ])('tells of %s in one line', async (_what, body, wanted) => {
+    const { result } = await run(body);
+    expect(result).toMatchObject({ verdict: 'failed', reason: expect.stringMatching(wanted) as unknown });
+  });
+
+  it.each([
+    ['no default export', 'export const a = 1;', /^the default export of bad\.mjs has no execute/],
+    ['a syntax error', 'export default {', /^cannot load the module: SyntaxError: /],
+    ['a file that is not there', `import './gone.mjs';`, /^cannot load the module: Error \[ERR_MODULE_NOT_FOUND\]: .*gone\.mjs/],
+  ])('takes %s for a mistake of the suite', async (_what, text, reason) => {
+    writeFileSync(world.path('bad.mjs'), text);
+    const { cmd: _cmd, ...command } = shell('', { run: 'module', file: 'bad.mjs' });
+    const { result } = await settle(runCommand(world.deps, commandInput(world, 'm', '', { command }), attend()));
+    expect(result).toMatchObject({ verdict: 'broken', reason: expect.stringMatching(reason) as unknown });
+  });
+
   it('is found again after a crash, and runs once', async () => {
     const body = `appendFileSync('runs', 'x\\n'); await new Promise((r) => setTimeout(r, 800)); return { stdout: 'end', outputs: { n: 1 } };`;
     const first = attend(1);
