@@ -114,7 +114,8 @@ export async function loadValidPlan(...args: Parameters<typeof loadPlan>): Promi
 export function invalidSuite(loaded: LoadedPlan): CliError {
   const errors = errorsOf(loaded.diagnostics);
   const first = errors[0];
-  const place = first ? `${first.location.file}:${first.location.line}:${first.location.column}: ` : '';
+  const { file = '', line, column } = first?.location ?? {};
+  const place = first ? (file.startsWith('-') ? `${file}: ` : `${file}:${line}:${column}: `) : '';
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
   return new CliError('SUITE_INVALID', EXIT.usage, `${place}${first?.message ?? 'the suite has errors'}${more}`, {
     diagnostics: loaded.diagnostics.map(toEventDiagnostic),

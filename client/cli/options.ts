@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { envNameProblem } from '../../dsl/parse/scalar-shapes.ts';
 
 /** Which testcases of a suite (suite-language §14). The same options on `start`, `list`, `plan` and `validate`. */
 export interface SelectionOptions {
@@ -46,7 +47,7 @@ export function addSelectionOptions(command: Command): Command {
 /** Adds `--env --param --seed`. */
 export function addSuiteOptions(command: Command): Command {
   return command
-    .option('--env <k=v>', 'environment variable of every command, the strongest level (repeatable)', collectPairs('--env'))
+    .option('--env <k=v>', 'environment variable of every command, the strongest level (repeatable)', collectEnv)
     .option('--param <k=v>', 'parameter, overrides the suite (repeatable)', collectPairs('--param'))
     .option('--seed <n>', 'root of all random choices', parseSeed);
 }
@@ -73,6 +74,14 @@ export function collectPairs(flag: string): (value: string, previous: readonly s
     if (value.indexOf('=') < 1) throw new InvalidArgumentError(`Write it as ${flag} NAME=VALUE.`);
     return [...(previous ?? []), value];
   };
+}
+
+/** As {@link collectPairs}; the name must be one that `context.env` takes. */
+function collectEnv(value: string, previous: readonly string[] | undefined): readonly string[] {
+  const pairs = collectPairs('--env')(value, previous);
+  const problem = envNameProblem(value.slice(0, value.indexOf('=')));
+  if (problem !== undefined) throw new InvalidArgumentError(problem);
+  return pairs;
 }
 
 /** `["A=1", "B=x=y"]` → `{A: "1", B: "x=y"}`; the last one of a name wins. */

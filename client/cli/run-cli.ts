@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import type { ProcessErrorCode } from '../processes/process-error.ts';
 import { EXIT } from '../../report/exit-code.ts';
+import { homeOf } from '../home.ts';
 import { CliError, type ExitCode } from './cli-error.ts';
 import type { CliIo } from './io.ts';
 import { createProgram } from './program.ts';
@@ -31,16 +32,41 @@ const PROCESS_EXIT: { readonly [code in ProcessErrorCode]: ExitCode } = {
   PAYLOAD_REFUSED: EXIT.usage,
 };
 
-/** Errors of client/processes as CLI errors; anything else as it is. */
-function toCliError(error: unknown): unknown {
+/** What the file system says to a place that the user chose. */
+const PLACE_ERRORS: ReadonlySet<string> = new Set([
+  'ENOTDIR',
+  'EEXIST',
+  'EPERM',
+  'EACCES',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+  'EISDIR',
+  'ELOOP',
+  'ENAMETOOLONG',
+]);
+
+/** A home that cannot be used is the user's to mend, and no bug of ours. */
+function homeProblem(error: Error, code: string, io: CliIo): CliError | undefined {
+  if (!PLACE_ERRORS.has(code) || !('path' in error) || typeof error.path !== 'string') return undefined;
+  const { home } = homeOf(io);
+  if (!`${error.path}/`.startsWith(`${home}/`) && !`${home}/`.startsWith(`${error.path}/`)) return undefined;
+  return new CliError('CLI_HOME_UNUSABLE', EXIT.usage, `the folder of onetear ${home} cannot be used: ${error.message}`, {
+    hint: 'Make it writable, or set ONETEAR_HOME to another folder.',
+    cause: error,
+  });
+}
+
+/** Errors of client/processes, and of the home's file system, as CLI errors; anything else as it is. */
+function toCliError(error: unknown, io: CliIo): unknown {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
-  if (!Object.hasOwn(PROCESS_EXIT, error.code)) return error;
+  if (!Object.hasOwn(PROCESS_EXIT, error.code)) return homeProblem(error, error.code, io) ?? error;
   const code = error.code as ProcessErrorCode;
   return new CliError(code, PROCESS_EXIT[code], error.message, { cause: error });
 }
 
 function report(thrown: unknown, args: readonly string[], io: CliIo): number {
-  const error = toCliError(thrown);
+  const error = toCliError(thrown, io);
   if (error instanceof CommanderError) {
     // Commander has already printed its text.
     if (error.exitCode === 0 && error.code !== 'commander.help') return EXIT.passed;

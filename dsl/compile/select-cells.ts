@@ -24,6 +24,9 @@ export interface SelectionError {
   readonly column: number;
 }
 
+/** Values shown of a param that does not have the one asked for. */
+const MAX_KNOWN = 12;
+
 /** Cells that are selected, in written order; or what is wrong with the selection. */
 export function selectCells(
   cells: readonly Cell[],
@@ -41,6 +44,15 @@ export function selectCells(
   for (const name of Object.keys(selection.cells ?? {})) {
     if (cells.length > 0 && !cells.some((cell) => Object.hasOwn(cell.params, name))) {
       return { error: { option: '--cell', message: `no testcase has a param "${name}"`, column: 1 } };
+    }
+  }
+  for (const [name, wanted] of Object.entries(selection.cells ?? {})) {
+    const known = [...new Set(cells.filter((cell) => Object.hasOwn(cell.params, name)).map((cell) => text(cell.params[name])))];
+    if (known.length > 0 && !known.includes(wanted)) {
+      const shown = known.slice(0, MAX_KNOWN).map((value) => JSON.stringify(value));
+      const more = known.length > MAX_KNOWN ? `, … (${known.length})` : '';
+      const message = `no testcase has ${name}=${JSON.stringify(wanted)}; the values of ${name} are ${shown.join(', ')}${more}`;
+      return { error: { option: '--cell', message, column: 1 } };
     }
   }
   const ids = selection.ids && new Set(selection.ids);

@@ -14,7 +14,9 @@ const MAX_WIDTH = 120;
  */
 export function renderDiagnostic(diagnostic: Diagnostic, sources: readonly Source[]): string {
   const { file, line, column } = diagnostic.location;
-  const head = `${visible(file)}:${line}:${column}: ${diagnostic.severity} ${diagnostic.code}: ${visible(diagnostic.message)}`;
+  // A mistake on the command line has its option as file: no line of a text.
+  const place = file.startsWith('-') ? visible(file) : `${visible(file)}:${line}:${column}`;
+  const head = `${place}: ${diagnostic.severity} ${diagnostic.code}: ${visible(diagnostic.message)}`;
   const source = sources.find((candidate) => candidate.file === file);
   const frame = source ? codeFrame(source.text, line, column, diagnostic.length ?? 1) : [];
   const hint = diagnostic.hint === undefined ? [] : [`  hint: ${visible(diagnostic.hint)}`];

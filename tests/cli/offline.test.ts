@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CliIo } from '../../client/cli/io.ts';
@@ -29,6 +29,36 @@ beforeAll(() => {
 afterAll(() => play.close());
 
 const run = (...args: string[]) => play.run(args, 20_000);
+
+describe('mistakes of the command line', () => {
+  test.each([
+    [
+      ['list', 'suite.yaml', '--cell', 'mode=zzz'],
+      /^--cell: error USAGE_SELECTION: no testcase has mode="zzz"; the values of mode are "sync", "async"$/m,
+    ],
+    [['list', 'suite.yaml', '--param', 'mod=sync'], /^--param: error USAGE_PARAM: .*mod/m],
+    [['start', 'suite.yaml', '--env', 'a b=1'], /"a b" cannot be the name of an environment variable/],
+  ])('%j', async (args, message) => {
+    const { code, stderr } = await run(...args);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(4);
+  });
+
+  test.each(['USAGE_SELECTION', 'USAGE_PARAM', 'CLI_HOME_UNUSABLE'])('explain %s', async (word) => {
+    expect(await run('explain', word)).toMatchObject({ code: 0, stdout: expect.stringContaining(word) });
+  });
+
+  test('a home that is a file is one line, and exit 4', async () => {
+    const other = createPlayground({ ONETEAR_HOME: play.write('a-file', '') });
+    other.write('suite.yaml', SUITE);
+    for (const args of [['runs'], ['start', 'suite.yaml']]) {
+      const { code, stderr } = await other.run(args, 20_000);
+      expect(stderr).toMatch(/^error CLI_HOME_UNUSABLE: .*a-file.*\n {2}Make it writable.*\n$/);
+      expect(code).toBe(4);
+    }
+    rmSync(join(other.dir, '..'), { recursive: true, force: true });
+  });
+});
 
 describe('validate', () => {
   test('a valid suite is exit 0', async () => {
