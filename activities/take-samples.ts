@@ -1,5 +1,5 @@
 import { formatDuration } from '../dsl/expression/duration.ts';
-import { holdingReason } from '../dsl/expression/match-reason.ts';
+import { holdingReason, neverCheck } from '../dsl/expression/match-reason.ts';
 import type { MatcherBlock } from '../dsl/model/matcher.ts';
 import type { NodeResult } from '../dsl/model/result.ts';
 import type { SampleInput } from '../dsl/model/workflow-io.ts';
@@ -51,6 +51,11 @@ export async function takeSamples(deps: ActivityDeps, series: Series, attendance
   let last: Omit<NodeResult, 'verdict' | 'reason'> = blank(node.name, NONE);
   let lastReason = 'no sample was taken';
   let unknownReason = '';
+  /** What the last sample that ran to its end said; one that the end of the window cut off says less. */
+  let complete: { readonly result: Omit<NodeResult, 'verdict' | 'reason'>; readonly reason: string } | undefined;
+  let cutOff = false;
+  /** Nothing holds in the output of a command that cannot run: worth a note. False when an earlier attempt took samples of which nothing is known here. */
+  let noneExitedZero = next === 1;
 
   /** Milliseconds since the first sample: by the node's clock where its records tell, else by ours. */
   const elapsedMs = async (): Promise<number> => {
@@ -77,9 +82,12 @@ export async function takeSamples(deps: ActivityDeps, series: Series, attendance
       unknown += 1;
       unknownReason = sample.reason;
     } else {
-      last = seen.result;
+      last = mode === 'never' ? { ...seen.result, checks: seen.result.checks.map(neverCheck) } : seen.result;
       lastReason = sample.reason;
+      cutOff = mode === 'until' && seen.result.timedOut && timeoutMs < series.timeoutMs;
+      if (!cutOff) complete = { result: last, reason: lastReason };
     }
+    if (seen.result.exitCode === 0) noneExitedZero = false;
     series.onProgress?.({
       next,
       taken,
@@ -99,8 +107,18 @@ export async function takeSamples(deps: ActivityDeps, series: Series, attendance
       if (unknown === taken || unknown * 2 > taken) {
         return broken(last, `${unknown} of ${taken} samples could not be taken: ${unknownReason}`, count);
       }
+      if (mode === 'never' && noneExitedZero && series.match.exit_code === undefined) {
+        const actual = `none of ${taken} samples exited with 0; the last: ${last.exitCode === null ? 'no exit code' : `exit code ${last.exitCode}`}`;
+        const note = { matcher: 'exit_code', expected: 'not looked at by never', actual, ok: true };
+        return { ...last, checks: [...last.checks, note], verdict: 'passed', samples: count };
+      }
       if (mode !== 'until') return { ...last, verdict: 'passed', samples: count };
-      const reason = `not within ${formatDuration(series.windowMs)} (${taken} samples): last: ${lastReason}`;
+      const within = `not within ${formatDuration(series.windowMs)} (${taken} samples)`;
+      if (cutOff && complete !== undefined) {
+        const reason = `${within}: last that ran to its end: ${complete.reason}; one more was cut off by the end of the time`;
+        return { ...complete.result, verdict: series.badVerdict, reason, samples: count };
+      }
+      const reason = `${within}: last: ${lastReason}`;
       return { ...last, verdict: series.badVerdict, reason, samples: count };
     }
     await pause(attendance, dueInMs);

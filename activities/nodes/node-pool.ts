@@ -161,8 +161,13 @@ function localOptions(deps: ActivityDeps, identity: Identity): NodeSessionOption
     jobRoot,
     direct: false,
     connectWithinMs: 0,
+    // Our own script's code, and the words of sudo in the C locale.
+    refusal: (exitCode, said) =>
+      exitCode === NO_USER || /unknown user/i.test(said) ? `the user ${JSON.stringify(user)} does not exist on this machine` : undefined,
   };
 }
+
+const NO_USER = 113;
 
 /**
  * Root becomes another user without sudo, which may not be installed: `setpriv` of util-linux execs in place, without a PAM session and without
@@ -171,7 +176,7 @@ function localOptions(deps: ActivityDeps, identity: Identity): NodeSessionOption
 function becomeAsRoot(user: string, shell: readonly string[]): readonly string[] {
   const script = [
     'u=$1; shift',
-    'g=$(id -g -- "$u") || exit 1',
+    `g=$(id -g -- "$u" 2>/dev/null) || exit ${NO_USER}`,
     'eval "HOME=~$u"; export HOME',
     'if command -v setpriv >/dev/null 2>&1; then exec setpriv --reuid="$u" --regid="$g" --init-groups -- "$@"; fi',
     'exec su -s /bin/sh "$u" -c "exec $*"',

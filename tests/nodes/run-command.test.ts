@@ -377,6 +377,14 @@ describe('attempts', () => {
   });
 });
 
+it('says at once that a user does not exist', async () => {
+  const began = performance.now();
+  const command = { ...commandInput(world, 'u', 'id').command, user: 'nobody_x' };
+  const { result } = await settle(runCommand(world.deps, commandInput(world, 'u', 'id', { command }), attend()));
+  expect(result).toMatchObject({ verdict: 'broken', reason: expect.stringMatching(/the user "nobody_x" does not exist/) as unknown });
+  expect(performance.now() - began).toBeLessThan(2_500);
+});
+
 describe('a store that cannot be written', () => {
   const cmd = 'echo x >>runs; seq 1 5000; echo bad >&2; exit 3';
   const expectations = { expect: { exit_code: 3 } };

@@ -57,6 +57,18 @@ describe('until', () => {
     expect(result).toMatchObject({ verdict: 'failed', reason: expect.stringMatching(/last: timeout after 300ms$/) as unknown });
   });
 
+  it('shows the last sample that ran to its end, not the one that the end of the window cut off', async () => {
+    const cmd = 'echo x >>seen; [ $(wc -l <seen) -lt 2 ] || sleep 30; echo not yet';
+    const { result } = await sample(cmd, { match: { contains: ['ready'] }, windowMs: 600, timeoutMs: 20_000 });
+    expect(result).toMatchObject({
+      verdict: 'failed',
+      reason: expect.stringMatching(
+        /^not within 600ms \(2 samples\): last that ran to its end: stdout does not contain "ready": "not yet.*; one more was cut off/,
+      ) as unknown,
+      stdout: { text: 'not yet\n' },
+    });
+  });
+
   it('is void for the verify of a fault', async () => {
     expect((await sample('false', { windowMs: 200, badVerdict: 'void' })).result?.verdict).toBe('void');
   });
@@ -78,6 +90,33 @@ describe('always and never', () => {
     expect(always.result?.samples?.taken).toBeGreaterThanOrEqual(2);
     const never = await sample('echo ok; exit 3', { mode: 'never', match: { contains: ['split'] }, windowMs: 300, address: address('n') });
     expect(never.result?.verdict).toBe('passed');
+  });
+
+  it('name the condition that holds, as what was not wanted', async () => {
+    const { result } = await sample('echo 42', { mode: 'never', match: { contains: ['43', '42'] }, windowMs: 300 });
+    expect(result?.reason).toMatch(/contains "42" holds/);
+    expect(result?.checks.filter(({ ok }) => ok !== true)).toMatchObject([{ matcher: 'contains', expected: 'never "42"', ok: false }]);
+  });
+
+  it('note that no sample of a never exited with 0', async () => {
+    const match = { contains: ['split'] };
+    const { result } = await sample('no_such_program', { mode: 'never', match, windowMs: 200 });
+    expect(result?.verdict).toBe('passed');
+    expect(result?.checks.at(-1)).toMatchObject({
+      matcher: 'exit_code',
+      ok: true,
+      actual: expect.stringMatching(/^none of \d+ samples exited with 0; the last: exit code 127$/) as unknown,
+    });
+    const fine = await sample('echo fine', { mode: 'never', match, windowMs: 200, address: address('n') });
+    expect(fine.result?.checks).toHaveLength(1);
+  });
+
+  it('do not take an expression that fails for one that does not hold', async () => {
+    const { result } = await sample('echo hi', { mode: 'never', match: { expr: ['int(stdout) > 5'] }, windowMs: 200 });
+    expect(result).toMatchObject({
+      verdict: 'broken',
+      reason: expect.stringMatching(/could not be taken: cannot decide expr int\(stdout\) > 5/) as unknown,
+    });
   });
 
   it('fail at the first bad sample', async () => {

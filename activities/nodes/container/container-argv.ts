@@ -44,7 +44,7 @@ const BECOME = [
   'u=$1',
   '[ "$(id -un)" = "$u" ] && exec /bin/sh',
   'if [ "$(id -u)" != 0 ]; then exec sudo -n -H -u "$u" -- /bin/sh; fi',
-  'g=$(id -g -- "$u") || exit 1',
+  'g=$(id -g -- "$u" 2>/dev/null) || exit 113',
   'eval "HOME=~$u"; export HOME',
   'if command -v setpriv >/dev/null 2>&1; then exec setpriv --reuid="$u" --regid="$g" --init-groups -- /bin/sh; fi',
   'exec su -s /bin/sh "$u" -c "exec /bin/sh"',
@@ -60,6 +60,8 @@ function checked(what: string, text: string): string {
  * no server) may be different a moment later.
  */
 export function containerRefusal(exitCode: number, said: string): string | undefined {
+  if (exitCode === 113) return 'the user does not exist in the container';
+  if (/unable to find user|unknown user/i.test(said)) return `the user does not exist in the container (${said})`;
   // 126 alone is also "cannot exec in a stopped container".
   const missing = /executable file not found|\/bin\/sh\b.*(no such file or directory|permission denied)/is.test(said);
   if ((exitCode !== 126 && exitCode !== 127) || !missing) return undefined;
