@@ -15,8 +15,9 @@ export function addEvidenceVerbs({ program, io, finish }: VerbContext): void {
     .command('show [run]')
     .description('one run: verdicts, reasons, steps, faults')
     .option('--json', 'one JSON document')
+    .option('--steps', 'the steps of all testcases, not only of those that did not pass')
     .addHelpText('after', examples('show', 'show last', 'show 20261124-0915 --json'))
-    .action(async (run: string | undefined, options: { json?: true }) =>
+    .action(async (run: string | undefined, options: { json?: true; steps?: true }) =>
       finish((await import('../verbs/show.ts')).show(run ?? 'last', { ...options, color: colour() }, io)),
     );
 

@@ -2,11 +2,11 @@ import type { RunEvent } from '../../dsl/model/events.ts';
 import type { RunRecord, TestcaseRecord } from '../../dsl/model/record.ts';
 import { faultEvent, stepFinishedEvent } from '../../report/event-builders.ts';
 import { EXIT } from '../../report/exit-code.ts';
-import type { Palette } from '../../report/terminal/palette.ts';
+import { VERDICT_STYLE, type Palette } from '../../report/terminal/palette.ts';
 import { failureBlock, renderFailure, rerunLine } from '../../report/terminal/render-failure.ts';
 import { renderSummary } from '../../report/terminal/render-summary.ts';
 import { renderVerdict } from '../../report/terminal/render-testcase.ts';
-import { visibleLine } from '../../report/terminal/terminal-text.ts';
+import { cutColumns, shortDuration, visibleLine } from '../../report/terminal/terminal-text.ts';
 import { isoTime } from '../../report/text.ts';
 import type { CliIo } from '../cli/io.ts';
 import { resultsNote } from '../follow-to-end.ts';
@@ -17,14 +17,14 @@ import { readRun, recordedTestcases, type RecordedTestcase } from '../runs-index
 /** `onetear show RUN [--json]`: one run from its records. Exit 0 whatever its verdict was: showing it succeeded. */
 export async function show(
   name: string,
-  options: { readonly json?: true; readonly color?: boolean | undefined },
+  options: { readonly json?: true; readonly steps?: true; readonly color?: boolean | undefined },
   io: CliIo,
 ): Promise<number> {
   const home = homeOf(io);
   const record = await readRun(home, name);
   const testcases = await recordedTestcases(home, record);
   if (options.json) io.out(`${JSON.stringify(toJson(record, testcases), null, 2)}\n`);
-  else io.out(toText(record, testcases, paletteFor('stdout', options.color, io), io.size().columns));
+  else io.out(toText(record, testcases, paletteFor('stdout', options.color, io), io.size().columns, options.steps === true));
   return EXIT.passed;
 }
 
@@ -73,7 +73,18 @@ function attemptJson(record: TestcaseRecord): object {
   };
 }
 
-function toText(record: RunRecord, testcases: readonly RecordedTestcase[], palette: Palette, width: number): string {
+/** A line per step: mark, id, title, duration, reason. */
+function stepLines(record: TestcaseRecord, palette: Palette, width: number): readonly string[] {
+  return record.steps.map(({ step, title, verdict, reason, startedAt, finishedAt }) => {
+    const { symbol, colour } = VERDICT_STYLE[verdict];
+    const name = title === step ? step : `${step}  ${title}`;
+    const why = reason === undefined || reason === null || reason === '' ? '' : `  ${visibleLine(reason)}`;
+    const text = `${visibleLine(name)}  ${shortDuration(Math.max(0, finishedAt - startedAt))}${why}`;
+    return `    ${palette[colour](symbol)} ${cutColumns(text, Math.max(20, width - 6))}`;
+  });
+}
+
+function toText(record: RunRecord, testcases: readonly RecordedTestcase[], palette: Palette, width: number, allSteps: boolean): string {
   const ended = record.finishedAt === undefined ? '' : `, ended ${isoTime(record.finishedAt)}`;
   const lines = [
     `${palette.bold(visibleLine(record.suite))}: run ${palette.cyan(record.run)}, seed ${record.seed}, ${record.status}`,
@@ -85,9 +96,12 @@ function toText(record: RunRecord, testcases: readonly RecordedTestcase[], palet
   for (const { attempts } of testcases) {
     const last = attempts.at(-1);
     const block = last && failureBlock(last);
-    if (!block) continue;
+    if (!block) {
+      if (last && allSteps) lines.push(palette.bold(visibleLine(last.testcase)), ...stepLines(last, palette, width), '');
+      continue;
+    }
     bad = true;
-    lines.push(renderFailure(block, palette, width), '');
+    lines.push(renderFailure(block, palette, width), ...stepLines(last, palette, width), '');
   }
   if (record.finished) lines.push(renderSummary(record.finished, palette, width));
   else

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { readRunRecord } from '../../activities/store/run-store.ts';
 import { notSupportedYet, nothingSelected } from '../cli/cli-error.ts';
 import type { CliIo } from '../cli/io.ts';
@@ -66,6 +68,8 @@ export async function startLoaded(
   const choice = { ...options, worker: options.worker !== false };
   const progress = (text: string): void => io.err(`${text}\n`);
   const server = await openServer(choice, serverIo, progress);
+  if (options.results !== undefined && existsSync(resolve(io.cwd, options.results, 'run.json')))
+    progress(`the results in ${options.results} are replaced by those of this run; onetear report RUN makes the old ones again`);
   const releaseInterrupts = holdInterrupts();
   const { info, root, startedAt } = await launchRun(
     {

@@ -1,11 +1,13 @@
+import type { Diagnostic } from '../../dsl/model/diagnostic.ts';
 import { EXIT } from '../../report/exit-code.ts';
 import type { CliIo } from '../cli/io.ts';
 import type { SuiteOptions } from '../cli/options.ts';
 import { errorsOf, loadPlan, plural, renderAll, toEventDiagnostic } from '../load-plan.ts';
 
-/** `onetear validate SUITE [--json]`: exit 0 or 4. Whether this version can run it is `start`'s question. */
+/** `onetear validate SUITE [--json]`: exit 0 or 4. What `start` would refuse as not supported yet is a warning. */
 export async function validate(file: string, options: SuiteOptions & { readonly json?: true }, io: CliIo): Promise<number> {
-  const loaded = await loadPlan(file, options, io, { execute: false, seed: options.seed ?? 0 });
+  const found = await loadPlan(file, options, io, { execute: false, seed: options.seed ?? 0 });
+  const loaded = { ...found, diagnostics: [...found.diagnostics, ...(found.plan ? await notRunYet(file, options, io) : [])] };
   const valid = errorsOf(loaded.diagnostics).length === 0;
   if (options.json) {
     io.out(`${JSON.stringify({ v: 1, valid, diagnostics: loaded.diagnostics.map(toEventDiagnostic) }, null, 2)}\n`);
@@ -17,4 +19,9 @@ export async function validate(file: string, options: SuiteOptions & { readonly 
     io.out(`${file} is valid: ${testcases}, ${plural(loaded.plan?.cells.length ?? 0, 'cell')}\n`);
   }
   return valid ? EXIT.passed : EXIT.usage;
+}
+
+async function notRunYet(file: string, options: SuiteOptions, io: CliIo): Promise<readonly Diagnostic[]> {
+  const { diagnostics } = await loadPlan(file, options, io, { execute: true, seed: options.seed ?? 0 });
+  return diagnostics.filter(({ code }) => code === 'SUITE_NOT_SUPPORTED').map((each) => ({ ...each, severity: 'warning' }));
 }

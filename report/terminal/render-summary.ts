@@ -49,7 +49,7 @@ export function renderOwed(owed: readonly OwedFault[], palette: Palette): string
         .map((line) => `      ${line}`),
     );
   }
-  lines.push(palette.dim('  recovery goes on in the background: onetear faults, onetear recover'));
+  lines.push(palette.dim('  owed when the run ended, and recovery went on; how it is now: onetear faults, onetear recover'));
   return lines.join('\n');
 }
 

@@ -87,7 +87,11 @@ describe('validate', () => {
     });
   });
 
-  test('what only later versions run is valid', async () => {
+  test('what only later versions run is valid, with a warning', async () => {
+    play.write('cached.yaml', SUITE.replace('description: show it', 'cache: true'));
+    const { code, stderr } = await run('validate', 'cached.yaml');
+    expect(stderr).toMatch(/^cached\.yaml:6:\d+: warning SUITE_NOT_SUPPORTED: not supported yet: cache/m);
+    expect(code).toBe(0);
     expect((await run('validate', 'later.yaml')).code).toBe(0);
   });
 

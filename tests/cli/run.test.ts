@@ -63,9 +63,17 @@ test('start follows to the end: plain text, exit 0, all results', async () => {
   );
 });
 
+test('results that are replaced are said', async () => {
+  for (const expected of [false, true]) {
+    const { stderr } = await play.run(['start', 'pass.yaml', '--results', 'twice']);
+    expect(stderr.includes('the results in twice are replaced')).toBe(expected);
+  }
+});
+
 test('--output json is the stream of the language reference, and watch repeats it', async () => {
   const { code, stdout, stderr } = await play.run(['start', 'mixed.yaml', '--output', 'json']);
-  expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^mixed: 3 testcases, run \S+, seed \d+\n[^]*^failed: 1 failed, 2 passed in .*\n$/m);
   const events = eventsOf(stdout);
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
   expect(events.every(({ v, ts, run }) => v === 1 && /^\d{4}-.*\.\d{3}Z$/.test(String(ts)) && run === events[0]?.run)).toBe(true);
@@ -110,7 +118,8 @@ test('the printed rerun keeps the options of then, and start, show and watch say
   const line = /^rerun what did not pass: onetear (.*)$/m.exec(stdout)?.[1] ?? '';
   const block = /^✗ not\S* failed\n[^]*?\n\n/m.exec(stdout)?.[0] ?? 'no block';
   expect(block).toMatch(/^ {2}at needy\.yaml:3 step c on local$/m);
-  for (const verb of ['show', 'watch']) expect((await play.run([verb, 'last'])).stdout).toContain(block);
+  for (const verb of ['show', 'watch']) expect((await play.run([verb, 'last'])).stdout).toContain(block.trimEnd());
+  expect((await play.run(['show', 'last', '--steps'])).stdout).toMatch(/^ {4}✗ c {2}\d+m?s {2}exit code 1/m);
   const again = await play.run(line.split(' '));
   expect({ code: again.code, text: again.stdout }).toEqual({ code: 1, text: expect.stringMatching(/^✗ not\S* failed$/m) });
 });

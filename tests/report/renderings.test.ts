@@ -85,7 +85,7 @@ describe('terminal', () => {
         n2  20261124t0900-abc/faulty/a1/kill
           undo by hand:
             undo on n2 <now>
-        recovery goes on in the background: onetear faults, onetear recover"
+        owed when the run ended, and recovery went on; how it is now: onetear faults, onetear recover"
     `);
   });
 
