@@ -5,7 +5,7 @@ import { setUp } from '../scripts/setup.mjs';
 import { createBench, report, root } from './harness.mjs';
 
 const { values: flags } = parseArgs({ options: { only: { type: 'string' }, out: { type: 'string' } } });
-const names = ['plan', 'start', 'steps', 'events', 'memory', 'resume'].filter(
+const names = ['plan', 'start', 'steps', 'ssh', 'events', 'memory', 'resume'].filter(
   (name) => !flags.only || flags.only.split(',').includes(name),
 );
 
