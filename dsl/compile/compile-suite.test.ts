@@ -419,7 +419,7 @@ describe('limits', () => {
     expect(found).toMatch(/SUITE_TOO_LARGE: testcase "long" would write about 4,2\d\d history events in 700 steps.*largest steps: "x" 6/);
   });
 
-  it('compiles 10,000 testcases of four steps in time', () => {
+  it('compiles 10,000 testcases of four steps', () => {
     const commands = [
       x,
       command('y', 'echo ${{ params.p }}', { outputs: { a: 'stdout.trim()' } }),
@@ -431,10 +431,9 @@ describe('limits', () => {
     const large = suite({ context: { params: { axes: [], constants: { p: 1 } } }, commands, testcases: cases });
     const started = performance.now();
     const { plan } = compileSuite(large, { seed: 1, digest: 'd', execute: true });
-    const elapsed = performance.now() - started;
     expect(plan!.cells).toHaveLength(10_000);
-    // The budget is 300 ms on an idle machine; the test allows for a busy one.
-    expect(elapsed).toBeLessThan(2_000);
+    // bench/scenarios/plan.mjs measures the budget; this only notices a cost that grows with the square.
+    expect(performance.now() - started).toBeLessThan(15_000);
   });
 });
 

@@ -260,7 +260,7 @@ describe('evaluateExpression', () => {
       for (let round = 0; round < 20_000; round++) evaluateExpression('steps.produce.outputs.n + 1 > params.n && success()', scope);
       return performance.now() - started;
     });
-    expect(Math.min(...times) * 5).toBeLessThan(1_000);
+    expect(Math.min(...times) * 5).toBeLessThan(4_000);
   });
 });
 
@@ -268,7 +268,7 @@ describe('limits', () => {
   const within = (text: string, more: { readonly [name: string]: Value } = {}): string => {
     const started = performance.now();
     const result = failure(text, more);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
     return result;
   };
   const long = 'x'.repeat(16_384);

@@ -184,7 +184,7 @@ describe('checkMatchers', () => {
     expect(
       verdict({ contains: ['last'], not_contains: ['nope'], lines: { gt: 4_000_000 }, empty: false, matches: ['^last$'] }, out(text)),
     ).toBe(true);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
 

@@ -299,7 +299,7 @@ describe('renderShell', () => {
     const text = `echo "\${{ a }}" # ${'x'.repeat(80)}\n`.repeat(10_000);
     const started = performance.now();
     renderShell(text, { values: { a: "it's" } });
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 });
 

