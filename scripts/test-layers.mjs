@@ -23,6 +23,6 @@ export const layers = [
   { name: 'secrets', kind: 'vitest', folders: ['tests/secrets'], needs: ['temporal'] },
   { name: 'crash', kind: 'vitest', folders: ['tests/crash'], needs: ['temporal'] },
   { name: 'conformance', kind: 'command', command: ['scripts/conformance.mjs'], needs: ['temporal', 'python'] },
-  { name: 'examples', kind: 'vitest', folders: ['tests/examples'], needs: ['temporal', 'repmgr'] },
+  { name: 'examples', kind: 'vitest', folders: ['tests/examples'], needs: ['temporal', 'repmgr', 'sshd'] },
   { name: 'fresh-clone', kind: 'vitest', folders: ['tests/fresh-clone'], needs: ['git'] },
 ];
