@@ -88,10 +88,14 @@ export async function runJob(place: JobPlace, spec: JobSpec): Promise<JobOutcome
       if (!started) {
         if (attendance.stopped() === 'detach') throw detached();
         if (attendance.stopped() === 'cancel') return await finish(session, place, spec, await cancelJob(session, spec.job, 'cancel'));
-        const askedBefore = asked !== undefined;
+        const askedBefore = asked;
         asked = session.incarnation;
-        const answer = await startJob(session, spec, notAfter);
-        if (answer.kind === 'fenced' && !askedBefore)
+        const answer = await startJob(session, spec, notAfter).catch((error: unknown) => {
+          // A refusal is an answer: this request has started nothing.
+          if (isNodeError(error, 'NODE_REFUSED')) asked = askedBefore;
+          throw error;
+        });
+        if (answer.kind === 'fenced' && askedBefore === undefined)
           return { kind: 'not_run', code: 'refused', why: `start refused on ${place.node.name}: ${answer.why}` };
         // A fence after an unanswered start says nothing about that start; the records do.
         started = true;
