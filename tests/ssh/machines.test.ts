@@ -224,24 +224,25 @@ describe.runIf(canMount)('a node over ssh', () => {
       const before = process.memoryUsage().rss;
       const timer = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 20);
       const from = performance.now();
-      const result = await step(
-        world,
-        deps,
-        sshd.node(),
-        'huge',
-        `dd if=/dev/zero bs=1M count=${mib} 2>/dev/null | tr '\\000' 'x'; echo end`,
-        { input: { timeoutMs: 300_000 } },
-      );
+      const result = await step(world, deps, sshd.node(), 'huge', `head -c ${mib * 1_048_576} /dev/zero | tr '\\000' 'x'; echo end`, {
+        input: { timeoutMs: 300_000 },
+      });
       clearInterval(timer);
       const seconds = (performance.now() - from) / 1_000;
       const bytes = mib * 1_048_576 + 4;
-      expect(result).toMatchObject({ exitCode: 0, stdout: { bytes, truncated: true } });
+      expect(result).toMatchObject({ exitCode: 0, stdout: { truncated: true } });
       const file = blobPath(world.deps.storeDir, result.stdout.artifact ?? '');
       if (mib < 64) {
+        expect(result.stdout.bytes).toBe(bytes);
         expect(result.stdout.text.endsWith('xend\n')).toBe(true);
         expect(run('sha256sum', [file])).toContain(file.slice(-64));
+      } else {
+        // The node gives back what is beyond the limit while the command still writes, so the count is not exact.
+        expect(result.stdout.bytes).toBeGreaterThan(0.9 * bytes);
       }
-      expect(run('wc', ['-c', file]).split(' ')[0]).toBe(String(Math.min(bytes, 64 * 1_048_576)));
+      const kept = Number(run('wc', ['-c', file]).split(' ')[0]);
+      // With a line that says what is missing.
+      expect(Math.floor(kept / 1_048_576)).toBe(Math.min(mib, 64));
       const grownMib = (peak - before) / 1_048_576;
       console.info(`${mib} MiB over ssh in ${seconds.toFixed(1)} s, memory grew by ${grownMib.toFixed(0)} MiB`);
       expect(grownMib).toBeLessThan(150);
