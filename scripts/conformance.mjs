@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { root } from './setup.mjs';
 
 const runner = process.env.ONETEAR_CONFORMANCE ?? join(root, '..', 'shared', 'conformance', 'run');
@@ -15,6 +15,17 @@ const later = new Set(JSON.parse(readFileSync(join(root, 'tests', 'conformance-l
 const home = mkdtempSync(join(tmpdir(), 'onetear-conformance-'));
 const cli = join(root, 'dist', 'client', 'main.js');
 const env = { ...process.env, ONETEAR: `${process.execPath} ${cli}`, ONETEAR_HOME: home };
+
+/** The runner's line holds only the tail of what was said, so ask again. */
+function saysNotSupported(name) {
+  const suite = join(dirname(runner), 'cases', name, 'suite.yaml');
+  const { status, stdout } = spawnSync(process.execPath, [cli, 'start', suite, '--output', 'json', '--results', join(home, 'later')], {
+    encoding: 'utf8',
+    env,
+  });
+  return status === 4 && stdout.includes('SUITE_NOT_SUPPORTED') && stdout.includes('not supported yet');
+}
+
 try {
   const { stdout } = spawnSync(runner, ['-v', '-j', '2'], {
     encoding: 'utf8',
@@ -26,7 +37,7 @@ try {
   for (const line of stdout.split('\n')) {
     const [, word, name] = /^(ok|FAIL)\s+(\S+)/.exec(line) ?? [];
     if (!name) continue;
-    const known = later.has(name) && word === 'FAIL' && line.includes('not supported yet');
+    const known = later.has(name) && word === 'FAIL' && saysNotSupported(name);
     const good = word === 'ok' || known;
     if (word === 'ok' && later.has(name)) process.stdout.write(`${name} passes: take it out of tests/conformance-later.json\n`);
     if (good) passed += 1;
