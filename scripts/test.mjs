@@ -58,14 +58,9 @@ function runChecks() {
 function runVitest(layer) {
   const report = join(scratch, `${layer.name}.json`);
   const folders = layer.folders.filter((folder) => existsSync(join(root, folder)));
-  // Absolute: vitest takes a filter as part of a path, and `workflows` would also mean tests/workflows.
-  const args = [
-    'run',
-    ...folders.map((folder) => join(root, folder, '/')),
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile=${report}`,
-  ];
+  // vitest takes a filter as part of a path: `workflows` would also mean tests/workflows.
+  const outside = folders.some((folder) => folder.startsWith('tests/')) ? [] : ['--exclude', 'tests/**'];
+  const args = ['run', ...folders, ...outside, '--reporter=default', '--reporter=json', `--outputFile=${report}`];
   const { status } = spawnSync(bin('vitest'), args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env });
   if (!existsSync(report)) return { failed: 1 };
   const result = JSON.parse(readFileSync(report, 'utf8'));
