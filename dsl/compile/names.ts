@@ -1,3 +1,4 @@
+import { RESULT_NAMES as NAMES_OF_A_RESULT } from '../expression/match.ts';
 /** Top-level names that expressions may use, by place (suite-language §11). */
 
 /** Asserts, `wait: {expr}`, `hold: {expr}`, step `if`: no single node. */
@@ -16,19 +17,7 @@ export const COMMAND_NAMES: ReadonlySet<string> = new Set([...WITH_NAMES, 'input
 export const SELECTOR_NAMES: ReadonlySet<string> = new Set([...STEP_NAMES, 'inputs']);
 
 /** `expect.expr`, `outputs`: over a result, and the context. */
-export const RESULT_NAMES: ReadonlySet<string> = new Set([
-  ...COMMAND_NAMES,
-  'stdout',
-  'stderr',
-  'exit_code',
-  'duration',
-  'json',
-  'rows',
-  'status',
-  'headers',
-  'sqlstate',
-  'value',
-]);
+export const RESULT_NAMES: ReadonlySet<string> = new Set([...COMMAND_NAMES, ...NAMES_OF_A_RESULT]);
 
 /** `reduce` of a probe: over the results of all nodes. */
 export const REDUCE_NAMES: ReadonlySet<string> = new Set([...COMMAND_NAMES, 'results']);
